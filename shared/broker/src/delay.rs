@@ -1,0 +1,1 @@
+//! The delay levels: how a message's delay becomes a routing key.

@@ -1,0 +1,118 @@
+//! Why attempts end before their work is done.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What kind of failure ended an attempt. It alone decides what happens next and which budget is charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureClass {
+    /// Would fail the same way again: bad input, a bad parameter.
+    Permanent,
+    /// May succeed when tried again: I/O, network, a device that a new process may cure.
+    Transient,
+    /// Out of memory, of the host or of the device.
+    Oom,
+    /// The attempt used up its time.
+    Timeout,
+    /// The machine is being taken away.
+    Preempted,
+    /// The worker stopped answering, or its process died.
+    Lost,
+    /// Going on would pass the job's cap of money or total time.
+    Budget,
+}
+
+impl FailureClass {
+    /// The class as it stands in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Permanent => "permanent",
+            Self::Transient => "transient",
+            Self::Oom => "oom",
+            Self::Timeout => "timeout",
+            Self::Preempted => "preempted",
+            Self::Lost => "lost",
+            Self::Budget => "budget",
+        }
+    }
+}
+
+impl fmt::Display for FailureClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One failure: its class, and the explanation for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Failure {
+    /// Decides what happens next.
+    pub class: FailureClass,
+    /// What went wrong and, where known, what would be right.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure of a class with its explanation.
+    pub fn new(class: FailureClass, message: impl Into<String>) -> Self {
+        Self { class, message: message.into() }
+    }
+
+    /// A failure that trying again cannot mend.
+    pub fn permanent(message: impl Into<String>) -> Self {
+        Self::new(FailureClass::Permanent, message)
+    }
+
+    /// A failure that trying again may mend.
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self::new(FailureClass::Transient, message)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.class, self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Why a running attempt is told to stop. It is told, never guessed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StopCause {
+    /// Somebody cancelled the job: stop, without a checkpoint.
+    Cancelled,
+    /// The machine is going away: checkpoint within the grace time and hand back.
+    Preempted,
+    /// The attempt's time is over: checkpoint, then stop.
+    Timeout,
+    /// The job's money or total time is over: checkpoint, then stop.
+    Budget,
+    /// A newer attempt was started: stop at once and write nothing.
+    Superseded,
+}
+
+impl StopCause {
+    /// Whether the run should save its state before it stops.
+    pub fn wants_checkpoint(self) -> bool {
+        match self {
+            Self::Preempted | Self::Timeout | Self::Budget => true,
+            Self::Cancelled | Self::Superseded => false,
+        }
+    }
+
+    /// The cause as it stands in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::Preempted => "preempted",
+            Self::Timeout => "timeout",
+            Self::Budget => "budget",
+            Self::Superseded => "superseded",
+        }
+    }
+}

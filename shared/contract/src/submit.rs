@@ -1,0 +1,224 @@
+//! Asking for work.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{
+    GpuClass, JobId, Message, Profile, Request, Seconds, Workload,
+    control::JobState,
+    names::{JOBS_EXCHANGE, SUBMIT_KEY},
+};
+
+/// A publisher asks for a job. Answered with [`JobAccepted`] or [`crate::Refused`] when it names a reply address.
+///
+/// Publishing it twice under one `job_id` is the same job; under one id with another content it is refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SubmitJob {
+    /// The publisher's own name for the job. Without it, the AMQP property `message_id` is the name; one of them is
+    /// needed, because it makes a repeated publish the same job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<JobId>,
+    /// The kind of work.
+    pub workload: Workload,
+    /// A named variant of the workload's policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
+    /// What the trainer needs to know; its form is the workload's own (for `classifier`: `ClassifierParams`).
+    #[serde(default)]
+    pub params: Map<String, Value>,
+    /// What it may run on.
+    #[serde(default)]
+    pub resources: Resources,
+    /// The longest one attempt may run. The workload's policy decides when absent; never more than 24 hours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Seconds>,
+    /// Limits over queueing, backing off and all attempts together.
+    #[serde(default)]
+    pub total: TotalLimits,
+    /// Departures from the workload's retry policy.
+    #[serde(default)]
+    pub retry: RetryOverride,
+    /// 0 (last) to 9 (first).
+    #[serde(default = "default_priority")]
+    #[schemars(range(max = 9))]
+    pub priority: u8,
+    /// Whose job it is.
+    #[serde(default = "default_owner")]
+    #[schemars(length(min = 1, max = 64))]
+    pub owner: String,
+    /// Free-form marks, at most 32, to find jobs by.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+}
+
+fn default_priority() -> u8 {
+    5
+}
+
+fn default_owner() -> String {
+    "default".into()
+}
+
+impl Message for SubmitJob {
+    const KIND: &'static str = "job.submit";
+}
+
+impl Request for SubmitJob {
+    type Reply = JobAccepted;
+    const ADDRESS: (&'static str, &'static str) = (JOBS_EXCHANGE, SUBMIT_KEY);
+    const DURABLE: bool = true;
+}
+
+impl SubmitJob {
+    /// A submission of `workload` with `params` and every default.
+    pub fn new(workload: Workload, params: Map<String, Value>) -> Self {
+        Self {
+            job_id: None,
+            workload,
+            profile: None,
+            params,
+            resources: Resources::default(),
+            timeout: None,
+            total: TotalLimits::default(),
+            retry: RetryOverride::default(),
+            priority: default_priority(),
+            owner: default_owner(),
+            labels: BTreeMap::new(),
+        }
+    }
+
+    /// Checks what the types cannot say.
+    ///
+    /// # Errors
+    /// Names the field, what it holds and what it may hold.
+    pub fn validate(&self) -> Result<(), SubmitError> {
+        let wrong = |field, problem: String| Err(SubmitError { field, problem });
+        if 9 < self.priority {
+            return wrong("priority", format!("is {}; it goes from 0 to 9", self.priority));
+        }
+        if self.owner.is_empty() || 64 < self.owner.len() {
+            return wrong("owner", format!("has {} characters; it takes 1 to 64", self.owner.len()));
+        }
+        if 32 < self.labels.len() {
+            return wrong("labels", format!("has {} entries; at most 32 are kept", self.labels.len()));
+        }
+        if self.timeout.is_some_and(|timeout| timeout.as_f64() <= 0.0) {
+            return wrong("timeout", "is zero; leave it out for the workload's default".into());
+        }
+        if self.total.usd.is_some_and(|usd| !usd.is_finite() || usd < 0.0) {
+            return wrong(
+                "total.usd",
+                "is not an amount of money; write a number of dollars, 0 or more".into(),
+            );
+        }
+        if self.retry.backoff_coefficient.is_some_and(|c| !c.is_finite() || !(1.0..=100.0).contains(&c)) {
+            return wrong("retry.backoff_coefficient", "is outside 1 to 100".into());
+        }
+        Ok(())
+    }
+}
+
+/// One field of a submission that holds what it must not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {problem}")]
+pub struct SubmitError {
+    /// The field's path.
+    pub field: &'static str,
+    /// What is wrong with it and what would be right.
+    pub problem: String,
+}
+
+/// What a job may run on.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Resources {
+    /// GPU classes in order of preference; empty leaves the choice to the workload's policy.
+    #[serde(default)]
+    pub gpu: Vec<GpuClass>,
+    /// Whether preemptible machines will do.
+    #[serde(default)]
+    pub spot: SpotUse,
+    /// GPU memory needed, in MiB, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u64>,
+}
+
+/// Whether a job may run on preemptible machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SpotUse {
+    /// On-demand machines only.
+    #[default]
+    Never,
+    /// Either, the cheaper one first.
+    Allow,
+    /// Preemptible machines only.
+    Only,
+}
+
+/// Limits over everything a job does until it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct TotalLimits {
+    /// Time from submission on: queueing, backing off and running.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<Seconds>,
+    /// Money, in US dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usd: Option<f64>,
+}
+
+/// Departures from a workload's retry policy; what is absent stays as the policy says.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct RetryOverride {
+    /// How many times an attempt that failed is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_retries: Option<u32>,
+    /// How many losses of a worker are forgiven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_losses: Option<u32>,
+    /// The wait before the first retry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial_delay: Option<Seconds>,
+    /// What the wait is multiplied by, each time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backoff_coefficient: Option<f64>,
+    /// The longest wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_delay: Option<Seconds>,
+}
+
+/// The scheduler has taken a job and will bring it to an end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct JobAccepted {
+    /// The job's name from now on.
+    pub job_id: JobId,
+    /// Where it stands: freshly queued, or wherever an earlier submission has got to.
+    pub state: JobState,
+    /// Whether this id was known already.
+    pub duplicate: bool,
+    /// What it can come to.
+    pub estimate: Estimate,
+}
+
+impl Message for JobAccepted {
+    const KIND: &'static str = "job.accepted_reply";
+}
+
+/// What a job can come to at worst, and where it will run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Estimate {
+    /// The class chosen for the first attempt.
+    pub gpu: GpuClass,
+    /// Why that class, for people.
+    pub gpu_reason: String,
+    /// Its price per hour, in US dollars.
+    pub usd_per_hour: f64,
+    /// The most attempts the policy can lead to, losses included, preemptions not.
+    pub worst_attempts: u32,
+    /// The longest it can take, once it starts.
+    pub worst_seconds: f64,
+    /// The most it can cost.
+    pub worst_usd: f64,
+}

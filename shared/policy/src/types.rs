@@ -1,0 +1,88 @@
+//! The policy as an operator writes it in `rekindle.toml`.
+
+use std::collections::BTreeMap;
+
+use contract::{GpuClass, Profile, Seconds, Tier};
+use serde::Deserialize;
+
+/// A GPU class's price and size.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GpuPrice {
+    /// US dollars per hour, on demand.
+    pub usd_per_hour: f64,
+    /// US dollars per hour, preemptible.
+    pub spot_usd_per_hour: f64,
+    /// Device memory.
+    pub memory_mib: u64,
+}
+
+impl GpuPrice {
+    /// US dollars per hour in a tier.
+    pub fn in_tier(&self, tier: Tier) -> f64 {
+        match tier {
+            Tier::OnDemand => self.usd_per_hour,
+            Tier::Spot => self.spot_usd_per_hour,
+        }
+    }
+}
+
+/// `[workloads.NAME]`: the defaults of one kind of work.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkloadPolicy {
+    /// Classes in order of preference.
+    pub gpu: Vec<GpuClass>,
+    /// Other classes for large batches.
+    #[serde(default)]
+    pub large_batch: Option<LargeBatch>,
+    /// Named variants.
+    #[serde(default)]
+    pub profiles: BTreeMap<Profile, ProfilePolicy>,
+    /// The longest one attempt may run.
+    pub timeout: Seconds,
+    /// What failures deserve.
+    pub retry: RetryPolicy,
+    /// How many of its jobs run at once.
+    pub concurrency: u32,
+    /// How many attempts one worker runs side by side.
+    pub slots: u32,
+}
+
+/// The classes for batches above a size.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LargeBatch {
+    /// `batch_size` above which this holds.
+    pub above: u64,
+    /// Classes in order of preference.
+    pub gpu: Vec<GpuClass>,
+}
+
+/// A named variant: what it sets replaces the workload's own.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfilePolicy {
+    /// Classes in order of preference.
+    #[serde(default)]
+    pub gpu: Option<Vec<GpuClass>>,
+    /// The longest one attempt may run.
+    #[serde(default)]
+    pub timeout: Option<Seconds>,
+}
+
+/// How often and after what wait a failed attempt is followed by another.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetryPolicy {
+    /// How many failures are retried.
+    pub max_retries: u32,
+    /// The wait before the first retry.
+    pub initial_delay: Seconds,
+    /// What the wait is multiplied by, each time.
+    pub backoff_coefficient: f64,
+    /// The longest wait.
+    pub max_delay: Seconds,
+    /// How many losses of a worker are forgiven.
+    pub max_losses: u32,
+}

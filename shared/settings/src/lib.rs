@@ -1,0 +1,125 @@
+//! What an operator sets: `rekindle.toml`, overridden by `REKINDLE__…` variables, read and checked in full before
+//! anything is opened; and the signal to stop.
+
+mod load;
+mod stop;
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use contract::{GpuClass, Seconds, Tier, WorkerId, Workload};
+use policy::{GpuPrice, WorkloadPolicy};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+pub use load::{SettingsError, load};
+pub use stop::stop_on_signal;
+
+/// Everything in `rekindle.toml`. Relative paths have been resolved against the file's folder.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where RabbitMQ is.
+    pub broker: BrokerSettings,
+    /// Where files are.
+    pub data: DataSettings,
+    /// Where checkpoints are and how many are kept.
+    pub checkpoints: CheckpointSettings,
+    /// How the scheduler runs.
+    pub scheduler: SchedulerSettings,
+    /// What a trainer offers.
+    pub worker: WorkerSettings,
+    /// Logs, traces and metrics.
+    pub telemetry: TelemetrySettings,
+    /// GPU classes and what they cost.
+    pub gpu: BTreeMap<GpuClass, GpuPrice>,
+    /// The policy of each workload.
+    pub workloads: BTreeMap<Workload, WorkloadPolicy>,
+}
+
+/// `[broker]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokerSettings {
+    /// AMQP address, password included.
+    #[serde(default)]
+    pub url: Option<SecretString>,
+    /// AMQP heartbeat.
+    pub heartbeat: Seconds,
+}
+
+/// `[data]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataSettings {
+    /// The folder of everything this machine keeps.
+    pub dir: PathBuf,
+    /// The folders below which jobs may read.
+    pub roots: Vec<PathBuf>,
+}
+
+/// `[checkpoints]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointSettings {
+    /// A folder, or an object store's URL.
+    pub url: String,
+    /// How many periodic checkpoints a job keeps.
+    pub keep_last: u32,
+    /// The age at which uncommitted uploads are removed.
+    pub sweep_after: Seconds,
+}
+
+/// `[scheduler]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SchedulerSettings {
+    /// The SQLite file.
+    pub database: PathBuf,
+    /// How often trainers report.
+    pub heartbeat: Seconds,
+    /// How long a lease lasts without a report.
+    pub lease: Seconds,
+    /// How long an attempt that must stop may take.
+    pub grace: Seconds,
+    /// How often runs checkpoint.
+    pub checkpoint_interval: Seconds,
+    /// How long without a finished step until an attempt counts as hung.
+    pub hang_limit: Seconds,
+}
+
+/// `[worker]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkerSettings {
+    /// The worker's name; this machine's and a number when absent.
+    #[serde(default)]
+    pub id: Option<WorkerId>,
+    /// The class offered; read from the GPU when absent.
+    #[serde(default)]
+    pub gpu: Option<GpuClass>,
+    /// Whether this machine is preemptible.
+    pub tier: Tier,
+}
+
+/// `[telemetry]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetrySettings {
+    /// How logs look.
+    pub format: LogFormat,
+    /// Which lines are logged.
+    pub filter: String,
+    /// The OTLP/HTTP collector.
+    #[serde(default)]
+    pub otlp_endpoint: Option<String>,
+}
+
+/// How logs look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
