@@ -216,9 +216,16 @@ pub struct ListJobs {
     /// Only jobs submitted before this one, to page on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<JobId>,
-    /// At most so many; 0 means the default of 50, and 200 is the most.
+    /// At most so many; 0 means 50, and 80 is the most.
     #[serde(default)]
     pub limit: u32,
+}
+
+impl ListJobs {
+    /// How many jobs an answer holds when nothing is said.
+    pub const DEFAULT_LIMIT: u32 = 50;
+    /// How many jobs fit into one message, whatever their names.
+    pub const MAX_LIMIT: u32 = 80;
 }
 scheduler_request!(ListJobs, "job.list" => JobList);
 

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The largest message anybody may send, in bytes. Larger ones are dead-lettered unread.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
@@ -130,7 +130,7 @@ pub fn encode<M: Message>(message: &M) -> Vec<u8> {
 /// # Errors
 /// When the bytes are too many or no envelope.
 pub fn kind_of(bytes: &[u8]) -> Result<String, DecodeError> {
-    head(bytes).map(|head| head.kind)
+    open(bytes).map(|(head, _)| head.kind)
 }
 
 /// Reads a message.
@@ -138,20 +138,22 @@ pub fn kind_of(bytes: &[u8]) -> Result<String, DecodeError> {
 /// # Errors
 /// [`DecodeError`] names what is wrong, field and value included.
 pub fn decode<M: Message>(bytes: &[u8]) -> Result<M, DecodeError> {
-    let head = head(bytes)?;
+    let (head, fields) = open(bytes)?;
     if head.kind != M::KIND {
         return Err(DecodeError::WrongKind { found: head.kind, expected: M::KIND });
     }
     if M::VERSION < head.version {
         return Err(DecodeError::TooNew { kind: M::KIND, found: head.version, newest: M::VERSION });
     }
-    let body = serde_json::from_slice::<Value>(bytes).and_then(serde_json::from_value);
-    body.map_err(|error| DecodeError::Body { kind: M::KIND, error })
+    M::deserialize(fields).map_err(|error| DecodeError::Body { kind: M::KIND, error })
 }
 
-fn head(bytes: &[u8]) -> Result<Head, DecodeError> {
+/// Reads the envelope. Only an object will do: serde would also take a list for a struct.
+fn open(bytes: &[u8]) -> Result<(Head, Map<String, Value>), DecodeError> {
     if MAX_MESSAGE_BYTES < bytes.len() {
         return Err(DecodeError::TooLarge { bytes: bytes.len() });
     }
-    serde_json::from_slice(bytes).map_err(DecodeError::NotAnEnvelope)
+    let fields: Map<String, Value> = serde_json::from_slice(bytes).map_err(DecodeError::NotAnEnvelope)?;
+    let head = Head::deserialize(&fields).map_err(DecodeError::NotAnEnvelope)?;
+    Ok((head, fields))
 }

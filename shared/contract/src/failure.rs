@@ -56,9 +56,17 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure of a class with its explanation.
+    /// The longest explanation that is kept, in bytes: a job's view holds one for every attempt.
+    pub const MAX_MESSAGE_BYTES: usize = 1024;
+
+    /// A failure of a class with its explanation, cut to [`Failure::MAX_MESSAGE_BYTES`].
     pub fn new(class: FailureClass, message: impl Into<String>) -> Self {
-        Self { class, message: message.into() }
+        let mut message = message.into();
+        if Self::MAX_MESSAGE_BYTES < message.len() {
+            message.truncate(message.floor_char_boundary(Self::MAX_MESSAGE_BYTES - '…'.len_utf8()));
+            message.push('…');
+        }
+        Self { class, message }
     }
 
     /// A failure that trying again cannot mend.

@@ -25,6 +25,7 @@ pub use envelope::{
 pub use failure::{Failure, FailureClass, StopCause};
 pub use ids::{GpuClass, Incarnation, InvalidName, JobId, Profile, Tier, WorkerId, Workload};
 pub use submit::{
-    Estimate, JobAccepted, Resources, RetryOverride, SpotUse, SubmitError, SubmitJob, TotalLimits,
+    Estimate, JobAccepted, MAX_SUBMISSION_BYTES, Resources, RetryOverride, SpotUse, SubmitError, SubmitJob,
+    TotalLimits,
 };
 pub use units::{Seconds, Timestamp};

@@ -19,53 +19,71 @@ pub struct MessageSchema {
     pub schema: Value,
 }
 
+/// Something to do with the type of every message.
+pub trait Visitor {
+    /// Is called once for each.
+    fn visit<M: Message>(&mut self);
+}
+
+/// Shows `visitor` every message there is: the one list of them.
+pub fn visit_messages(visitor: &mut impl Visitor) {
+    visitor.visit::<SubmitJob>();
+    visitor.visit::<JobAccepted>();
+    visitor.visit::<Refused>();
+    visitor.visit::<lease::OfferAttempt>();
+    visitor.visit::<lease::Hello>();
+    visitor.visit::<lease::Welcome>();
+    visitor.visit::<lease::Goodbye>();
+    visitor.visit::<lease::Done>();
+    visitor.visit::<lease::Claim>();
+    visitor.visit::<lease::ClaimAnswer>();
+    visitor.visit::<lease::Heartbeat>();
+    visitor.visit::<lease::HeartbeatAnswer>();
+    visitor.visit::<events::AttemptStarted>();
+    visitor.visit::<events::AttemptProgress>();
+    visitor.visit::<events::AttemptMetrics>();
+    visitor.visit::<events::AttemptNote>();
+    visitor.visit::<events::AttemptCheckpointed>();
+    visitor.visit::<events::AttemptEnded>();
+    visitor.visit::<events::JobQueued>();
+    visitor.visit::<events::JobLeased>();
+    visitor.visit::<events::JobRetrying>();
+    visitor.visit::<events::JobEnded>();
+    visitor.visit::<events::DeadLetter>();
+    visitor.visit::<control::GetJob>();
+    visitor.visit::<control::JobView>();
+    visitor.visit::<control::ListJobs>();
+    visitor.visit::<control::JobList>();
+    visitor.visit::<control::GetHistory>();
+    visitor.visit::<control::History>();
+    visitor.visit::<control::CancelJob>();
+    visitor.visit::<control::RedriveJob>();
+    visitor.visit::<control::EstimateJob>();
+    visitor.visit::<control::EstimateReply>();
+    visitor.visit::<control::ListWorkers>();
+    visitor.visit::<control::WorkerList>();
+    visitor.visit::<checkpoints::OpenHistory>();
+    visitor.visit::<checkpoints::OpenedHistory>();
+    visitor.visit::<checkpoints::CommitCheckpoint>();
+    visitor.visit::<checkpoints::Committed>();
+    visitor.visit::<checkpoints::ListCheckpoints>();
+    visitor.visit::<checkpoints::CheckpointList>();
+}
+
 /// The schemas of all messages, by kind.
 pub fn messages() -> Vec<MessageSchema> {
-    let mut schemas = vec![
-        of::<SubmitJob>(),
-        of::<JobAccepted>(),
-        of::<Refused>(),
-        of::<lease::OfferAttempt>(),
-        of::<lease::Hello>(),
-        of::<lease::Welcome>(),
-        of::<lease::Goodbye>(),
-        of::<lease::Done>(),
-        of::<lease::Claim>(),
-        of::<lease::ClaimAnswer>(),
-        of::<lease::Heartbeat>(),
-        of::<lease::HeartbeatAnswer>(),
-        of::<events::AttemptStarted>(),
-        of::<events::AttemptProgress>(),
-        of::<events::AttemptMetrics>(),
-        of::<events::AttemptNote>(),
-        of::<events::AttemptCheckpointed>(),
-        of::<events::AttemptEnded>(),
-        of::<events::JobQueued>(),
-        of::<events::JobLeased>(),
-        of::<events::JobRetrying>(),
-        of::<events::JobEnded>(),
-        of::<events::DeadLetter>(),
-        of::<control::GetJob>(),
-        of::<control::JobView>(),
-        of::<control::ListJobs>(),
-        of::<control::JobList>(),
-        of::<control::GetHistory>(),
-        of::<control::History>(),
-        of::<control::CancelJob>(),
-        of::<control::RedriveJob>(),
-        of::<control::EstimateJob>(),
-        of::<control::EstimateReply>(),
-        of::<control::ListWorkers>(),
-        of::<control::WorkerList>(),
-        of::<checkpoints::OpenHistory>(),
-        of::<checkpoints::OpenedHistory>(),
-        of::<checkpoints::CommitCheckpoint>(),
-        of::<checkpoints::Committed>(),
-        of::<checkpoints::ListCheckpoints>(),
-        of::<checkpoints::CheckpointList>(),
-    ];
-    schemas.sort_by_key(|schema| schema.kind);
-    schemas
+    struct Schemas(Vec<MessageSchema>);
+
+    impl Visitor for Schemas {
+        fn visit<M: Message>(&mut self) {
+            self.0.push(of::<M>());
+        }
+    }
+
+    let mut schemas = Schemas(Vec::new());
+    visit_messages(&mut schemas);
+    schemas.0.sort_by_key(|schema| schema.kind);
+    schemas.0
 }
 
 /// The schema of the `classifier` workload's parameters.
@@ -87,5 +105,21 @@ fn of<M: Message>() -> MessageSchema {
 }
 
 fn root<T: JsonSchema>() -> Value {
-    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>().to_value()
+    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>().to_value();
+    unlink(&mut schema);
+    schema
+}
+
+/// Descriptions come from the types' documentation, whose links mean nothing outside of it.
+fn unlink(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            if let Some(Value::String(text)) = fields.get_mut("description") {
+                *text = text.replace("[`", "`").replace("`]", "`").replace("`crate::", "`");
+            }
+            fields.values_mut().for_each(unlink);
+        }
+        Value::Array(items) => items.iter_mut().for_each(unlink),
+        _ => {}
+    }
 }

@@ -9,8 +9,13 @@ use serde_json::{Map, Value};
 use crate::{
     GpuClass, JobId, Message, Profile, Request, Seconds, Workload,
     control::JobState,
+    encode,
     names::{JOBS_EXCHANGE, SUBMIT_KEY},
 };
+
+/// The largest submission that is taken, in bytes. A job's view repeats it beside everything that happened to the
+/// job, and has to fit into one message itself.
+pub const MAX_SUBMISSION_BYTES: usize = 24 * 1024;
 
 /// A publisher asks for a job. Answered with [`JobAccepted`] or [`crate::Refused`] when it names a reply address.
 ///
@@ -51,6 +56,7 @@ pub struct SubmitJob {
     pub owner: String,
     /// Free-form marks, at most 32, to find jobs by.
     #[serde(default)]
+    #[schemars(extend("maxProperties" = 32))]
     pub labels: BTreeMap<String, String>,
 }
 
@@ -99,8 +105,9 @@ impl SubmitJob {
         if 9 < self.priority {
             return wrong("priority", format!("is {}; it goes from 0 to 9", self.priority));
         }
-        if self.owner.is_empty() || 64 < self.owner.len() {
-            return wrong("owner", format!("has {} characters; it takes 1 to 64", self.owner.len()));
+        let owner_length = self.owner.chars().count();
+        if !(1..=64).contains(&owner_length) {
+            return wrong("owner", format!("has {owner_length} characters; it takes 1 to 64"));
         }
         if 32 < self.labels.len() {
             return wrong("labels", format!("has {} entries; at most 32 are kept", self.labels.len()));
@@ -116,6 +123,13 @@ impl SubmitJob {
         }
         if self.retry.backoff_coefficient.is_some_and(|c| !c.is_finite() || !(1.0..=100.0).contains(&c)) {
             return wrong("retry.backoff_coefficient", "is outside 1 to 100".into());
+        }
+        let bytes = encode(self).len();
+        if MAX_SUBMISSION_BYTES < bytes {
+            return wrong(
+                "params",
+                format!("and the rest come to {bytes} bytes; at most {MAX_SUBMISSION_BYTES} are taken"),
+            );
         }
         Ok(())
     }
@@ -166,6 +180,7 @@ pub struct TotalLimits {
     pub time: Option<Seconds>,
     /// Money, in US dollars.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
     pub usd: Option<f64>,
 }
 
@@ -183,6 +198,7 @@ pub struct RetryOverride {
     pub initial_delay: Option<Seconds>,
     /// What the wait is multiplied by, each time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100))]
     pub backoff_coefficient: Option<f64>,
     /// The longest wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]

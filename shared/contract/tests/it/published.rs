@@ -1,0 +1,76 @@
+//! What stands in `docs/` is what the code says. `UPDATE=1 cargo test -p contract` writes it anew.
+
+use std::{
+    collections::BTreeSet,
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use contract::schema;
+use serde_json::Value;
+
+const BEGIN: &str = "<!-- messages: written by `UPDATE=1 cargo test -p contract` -->\n";
+const END: &str = "<!-- end of messages -->\n";
+
+#[test]
+fn schemas_are_up_to_date() {
+    let folder = docs().join("schemas");
+    let mut wanted: Vec<(String, Value)> =
+        schema::messages().into_iter().map(|message| (message.kind.to_owned(), message.schema)).collect();
+    wanted.push(("classifier-params".into(), schema::classifier_params()));
+
+    for (name, schema) in &wanted {
+        let text = serde_json::to_string_pretty(schema).unwrap() + "\n";
+        hold_against(&folder.join(format!("{name}.json")), &text);
+    }
+
+    let known: BTreeSet<String> = wanted.into_iter().map(|(name, _)| format!("{name}.json")).collect();
+    for entry in fs::read_dir(&folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(known.contains(&name), "docs/schemas/{name} describes no message; remove it");
+    }
+}
+
+#[test]
+fn the_guide_lists_every_message() {
+    let path = docs().join("messages.md");
+    let guide = fs::read_to_string(&path).unwrap();
+    let (before, rest) = guide.split_once(BEGIN).expect("docs/messages.md has a place for the messages");
+    let (_, after) = rest.split_once(END).expect("the list of messages has an end");
+    hold_against(&path, &format!("{before}{BEGIN}{}{END}{after}", table()));
+}
+
+fn table() -> String {
+    let messages = schema::messages();
+    let mut table = String::from("\n| kind | version | meaning |\n| --- | --- | --- |\n");
+    for message in &messages {
+        let description = message.schema["description"].as_str().unwrap();
+        let mut meaning = description.split("\n\n").next().unwrap().replace('\n', " ");
+        // Readers of the guide know kinds, not the names of Rust types.
+        for other in &messages {
+            let title = other.schema["title"].as_str().unwrap();
+            meaning = meaning.replace(&format!("`{title}`"), &format!("`{}`", other.kind));
+        }
+        let kind = message.kind;
+        writeln!(table, "| [`{kind}`](schemas/{kind}.json) | {} | {meaning} |", message.version).unwrap();
+    }
+    table + "\n"
+}
+
+fn hold_against(path: &Path, wanted: &str) {
+    if std::env::var_os("UPDATE").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, wanted).unwrap();
+    }
+    let found = fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        found == wanted,
+        "{} is not what the code says; write it anew with: UPDATE=1 cargo test -p contract",
+        path.display()
+    );
+}
+
+fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")
+}
