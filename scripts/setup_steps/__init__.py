@@ -1,0 +1,1 @@
+"""The steps of set-up, one module each."""
