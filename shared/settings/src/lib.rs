@@ -1,17 +1,19 @@
 //! What an operator sets: `rekindle.toml`, overridden by `REKINDLE__…` variables, read and checked in full before
 //! anything is opened; and the signal to stop.
 
+mod find;
 mod load;
 mod stop;
+mod validate;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
 use contract::{GpuClass, Seconds, Tier, WorkerId, Workload};
 use policy::{GpuPrice, WorkloadPolicy};
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::IntoDeserializer};
 
-pub use load::{SettingsError, load};
+pub use load::{BUILT_IN, SettingsError, load};
 pub use stop::stop_on_signal;
 
 /// Everything in `rekindle.toml`. Relative paths have been resolved against the file's folder.
@@ -29,11 +31,14 @@ pub struct Settings {
     /// What a trainer offers.
     pub worker: WorkerSettings,
     /// Logs, traces and metrics.
-    pub telemetry: TelemetrySettings,
+    pub telemetry: telemetry::Options,
     /// GPU classes and what they cost.
     pub gpu: BTreeMap<GpuClass, GpuPrice>,
     /// The policy of each workload.
     pub workloads: BTreeMap<Workload, WorkloadPolicy>,
+    /// The file all this was read from; `None` for the copy built in.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 /// `[broker]`.
@@ -98,28 +103,11 @@ pub struct WorkerSettings {
     #[serde(default)]
     pub gpu: Option<GpuClass>,
     /// Whether this machine is preemptible.
+    #[serde(deserialize_with = "by_name")]
     pub tier: Tier,
 }
 
-/// `[telemetry]`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TelemetrySettings {
-    /// How logs look.
-    pub format: LogFormat,
-    /// Which lines are logged.
-    pub filter: String,
-    /// The OTLP/HTTP collector.
-    #[serde(default)]
-    pub otlp_endpoint: Option<String>,
-}
-
-/// How logs look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
+/// Reads one of a few names. By way of a string, because only then does the error say which names there are.
+fn by_name<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    T::deserialize(String::deserialize(deserializer)?.into_deserializer())
 }

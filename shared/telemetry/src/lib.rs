@@ -39,12 +39,24 @@ pub struct Options {
 
 /// How logs look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "String")]
 pub enum LogFormat {
-    /// For people.
+    /// `text`: for people.
     Text,
-    /// One JSON object a line, with the fields of the spans it is in.
+    /// `json`: one object a line, with the fields of the spans it is in.
     Json,
+}
+
+impl TryFrom<String> for LogFormat {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        match name.as_str() {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(format!("{name:?} is not a log format; there are \"text\" and \"json\"")),
+        }
+    }
 }
 
 /// Sets up logs, traces and metrics for this process. What the guard still holds is sent when it is dropped, so keep
