@@ -1,5 +1,21 @@
 //! What to do with a job: pure functions of (policy, ledger, now). No broker, no clock, no disk.
+//!
+//! [`resolve`] turns a submission into [`Terms`], which hold until the job ends. [`choose`] picks where the next
+//! attempt runs, [`run_limit`] how long it may, and [`decide`] what follows when it fails.
 
+mod choose;
+mod cost;
+mod decide;
+mod estimate;
+mod terms;
 mod types;
 
+pub use choose::{Choice, Placement, choose, placements};
+pub use cost::{Left, RunLimit, affordable, run_limit, usd};
+pub use decide::{Charged, Decision, backoff, decide};
+pub use estimate::estimate;
+pub use terms::{Candidate, MAX_ATTEMPT, Terms, Unresolved, resolve};
 pub use types::{GpuPrice, LargeBatch, ProfilePolicy, RetryPolicy, WorkloadPolicy};
+
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use contract::{GpuClass, Profile, Seconds, Tier};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A GPU class's price and size.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GpuPrice {
     /// US dollars per hour, on demand.
@@ -72,7 +72,7 @@ pub struct ProfilePolicy {
 }
 
 /// How often and after what wait a failed attempt is followed by another.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RetryPolicy {
     /// How many failures are retried.

@@ -1,0 +1,177 @@
+//! From what was asked for to what holds.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use contract::{GpuClass, Profile, RetryOverride, Seconds, SpotUse, SubmitJob, TotalLimits, Workload};
+use serde::{Deserialize, Serialize};
+
+use crate::{GpuPrice, RetryPolicy, WorkloadPolicy};
+
+/// The longest one attempt may run, whoever asks.
+pub const MAX_ATTEMPT: Duration = Duration::from_secs(24 * 3600);
+
+/// What a job runs under. Fixed when the job is accepted, so that a policy which changes later surprises nobody.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Terms {
+    /// The classes it may run on, in order of preference. Never empty.
+    pub candidates: Vec<Candidate>,
+    /// Whose list of classes that is, for people: `classes of the workload`, say.
+    pub source: String,
+    /// Whether preemptible machines will do.
+    pub spot: SpotUse,
+    /// The longest one attempt may run.
+    pub timeout: Seconds,
+    /// What failures deserve.
+    pub retry: RetryPolicy,
+    /// Limits over everything until it ends.
+    pub total: TotalLimits,
+}
+
+/// A class that a job may run on, at the price it was accepted for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The class.
+    pub gpu: GpuClass,
+    /// What it costs and how much memory it has.
+    pub price: GpuPrice,
+}
+
+/// A submission that no policy covers.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unresolved {
+    /// Nobody does this kind of work.
+    #[error("workload {given} is not known; the workloads are {known}")]
+    Workload {
+        /// What was asked for.
+        given: Workload,
+        /// What there is.
+        known: String,
+    },
+    /// The workload has no such variant.
+    #[error("profile {given} is not known to workload {workload}; {known}")]
+    Profile {
+        /// The workload.
+        workload: Workload,
+        /// What was asked for.
+        given: Profile,
+        /// What there is.
+        known: String,
+    },
+    /// A class without a price.
+    #[error("resources.gpu: {given} is not a known GPU class; the classes are {known}")]
+    Gpu {
+        /// What was asked for.
+        given: GpuClass,
+        /// What there is.
+        known: String,
+    },
+    /// No class is large enough.
+    #[error("resources.memory_mib: none of {classes} has {needed} MiB; the largest has {largest} MiB")]
+    Memory {
+        /// What was asked for.
+        needed: u64,
+        /// The classes the job could run on otherwise.
+        classes: String,
+        /// The most that one of them has.
+        largest: u64,
+    },
+}
+
+/// Resolves a submission against the policy.
+///
+/// # Errors
+/// [`Unresolved`] names what is not known and lists what is.
+pub fn resolve(
+    submission: &SubmitJob,
+    workloads: &BTreeMap<Workload, WorkloadPolicy>,
+    prices: &BTreeMap<GpuClass, GpuPrice>,
+) -> Result<Terms, Unresolved> {
+    let policy = workloads.get(&submission.workload).ok_or_else(|| Unresolved::Workload {
+        given: submission.workload.clone(),
+        known: listed(workloads.keys(), "and"),
+    })?;
+    let profile = match &submission.profile {
+        None => None,
+        Some(name) => Some(policy.profiles.get(name).ok_or_else(|| Unresolved::Profile {
+            workload: submission.workload.clone(),
+            given: name.clone(),
+            known: match policy.profiles.is_empty() {
+                true => "it has none".into(),
+                false => format!("its profiles are {}", listed(policy.profiles.keys(), "and")),
+            },
+        })?),
+    };
+    let (classes, source) = classes(submission, policy);
+    let timeout =
+        submission.timeout.or(profile.and_then(|profile| profile.timeout)).unwrap_or(policy.timeout);
+    Ok(Terms {
+        candidates: candidates(classes, prices, submission.resources.memory_mib)?,
+        source,
+        spot: submission.resources.spot,
+        timeout: timeout.to_duration().min(MAX_ATTEMPT).into(),
+        retry: overridden(policy.retry, submission.retry),
+        total: submission.total,
+    })
+}
+
+/// The job's own list wins, then a large batch, then the profile, then the workload.
+fn classes<'a>(submission: &'a SubmitJob, policy: &'a WorkloadPolicy) -> (&'a [GpuClass], String) {
+    if !submission.resources.gpu.is_empty() {
+        return (&submission.resources.gpu, "classes the job asks for".into());
+    }
+    let batch_size = submission.params.get("batch_size").and_then(|size| size.as_u64());
+    if let (Some(large), Some(batch_size)) = (&policy.large_batch, batch_size)
+        && large.above < batch_size
+    {
+        return (&large.gpu, format!("classes for a batch_size above {}", large.above));
+    }
+    if let Some(name) = &submission.profile
+        && let Some(gpu) = policy.profiles.get(name).and_then(|profile| profile.gpu.as_ref())
+    {
+        return (gpu, format!("classes of profile {name}"));
+    }
+    (&policy.gpu, format!("classes of workload {}", submission.workload))
+}
+
+fn candidates(
+    classes: &[GpuClass],
+    prices: &BTreeMap<GpuClass, GpuPrice>,
+    memory_mib: Option<u64>,
+) -> Result<Vec<Candidate>, Unresolved> {
+    let mut candidates: Vec<Candidate> = Vec::new();
+    for gpu in classes {
+        let price = prices
+            .get(gpu)
+            .ok_or_else(|| Unresolved::Gpu { given: gpu.clone(), known: listed(prices.keys(), "and") })?;
+        if candidates.iter().all(|other| other.gpu != *gpu) {
+            candidates.push(Candidate { gpu: gpu.clone(), price: *price });
+        }
+    }
+    let needed = memory_mib.unwrap_or(0);
+    let largest = candidates.iter().map(|candidate| candidate.price.memory_mib).max().unwrap_or(0);
+    if largest < needed {
+        return Err(Unresolved::Memory { needed, classes: listed(classes, "and"), largest });
+    }
+    candidates.retain(|candidate| needed <= candidate.price.memory_mib);
+    Ok(candidates)
+}
+
+fn overridden(policy: RetryPolicy, departures: RetryOverride) -> RetryPolicy {
+    RetryPolicy {
+        max_retries: departures.max_retries.unwrap_or(policy.max_retries),
+        max_losses: departures.max_losses.unwrap_or(policy.max_losses),
+        initial_delay: departures.initial_delay.unwrap_or(policy.initial_delay),
+        backoff_coefficient: departures.backoff_coefficient.unwrap_or(policy.backoff_coefficient),
+        max_delay: departures.max_delay.unwrap_or(policy.max_delay),
+    }
+}
+
+/// `t4, l4 or cpu`.
+pub(crate) fn listed<T: ToString>(names: impl IntoIterator<Item = T>, conjunction: &str) -> String {
+    let mut names: Vec<String> = names.into_iter().map(|name| name.to_string()).collect();
+    match (names.pop(), names.is_empty()) {
+        (None, _) => "none".into(),
+        (Some(only), true) => only,
+        (Some(last), false) => format!("{} {conjunction} {last}", names.join(", ")),
+    }
+}
