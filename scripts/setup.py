@@ -42,7 +42,7 @@ def main() -> int:
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cuda", action="store_true", help="bring every CUDA library, for training on NVIDIA GPUs")
-    parser.add_argument("--only", action="append", choices=STEPS, help="run this step alone; may be given several times")
+    parser.add_argument("--only", action="append", choices=STEPS, help="run this step alone; may be repeated")
     return parser.parse_args(arguments)
 
 

@@ -29,7 +29,7 @@ def install_missing() -> bool:
         return False
     if not shutil.which("apt-get"):
         raise SetupError(
-            f"Debian's packages {', '.join(missing)} have no match here and there is no apt-get. Install a C++ compiler, "
+            f"{', '.join(missing)} cannot be found, and there is no apt-get to install it. Install a C++ compiler, "
             "RabbitMQ 3.10 or newer and pip by this system's own means, then run this again."
         )
     say(f"installs Debian's {', '.join(missing)}")
@@ -37,8 +37,8 @@ def install_missing() -> bool:
     with services_held(as_root):
         apt(as_root, "update", missing)
         apt(as_root, "install", missing)
-    if "rabbitmq-server" in missing and shutil.which("systemctl"):
-        subprocess.run([*as_root, "systemctl", "disable", "--quiet", *UNITS], stderr=subprocess.DEVNULL, check=False)
+    if "rabbitmq-server" in missing:
+        keep_from_booting(as_root)
     if still := missing_packages():
         raise SetupError(f"after their installation, {', '.join(still)} still cannot be found.")
     return True
@@ -81,6 +81,13 @@ def services_held(as_root: list[str]) -> Iterator[None]:
         yield
     finally:
         subprocess.run([*as_root, "rm", "-f", str(POLICY)], check=True)
+
+
+def keep_from_booting(as_root: list[str]) -> None:
+    """Takes out of the boot what the packages put there, with systemd or without."""
+    for command in (["systemctl", "disable", "--quiet", *UNITS], ["update-rc.d", "rabbitmq-server", "disable"]):
+        if shutil.which(command[0]):
+            subprocess.run([*as_root, *command], stderr=subprocess.DEVNULL, check=False)
 
 
 def apt(as_root: list[str], verb: str, packages: list[str]) -> None:

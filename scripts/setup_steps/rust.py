@@ -7,7 +7,7 @@ import subprocess
 from .report import SetupError
 from .staging import ROOT
 
-INSTALL = "Install it with rustup (https://rustup.rs, or Debian 13's and Ubuntu 24.04's package rustup), then run this again."
+INSTALL = "Install it with rustup (from https://rustup.rs, or apt-get install rustup), then run this again."
 
 
 def check() -> bool:

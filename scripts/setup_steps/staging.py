@@ -21,7 +21,7 @@ def exclusive() -> Iterator[None]:
         DEPS.mkdir(exist_ok=True)
         lock = open(DEPS / ".lock", "w")
     except OSError as error:
-        raise SetupError(f"cannot write to {DEPS}: {error.strerror}. Make {ROOT} your own, or clone it again.") from error
+        raise SetupError(f"cannot write to {DEPS}: {error.strerror}. Clone Rekindle to where you may write.") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -87,7 +87,7 @@ def explain(output: str) -> str:
     if "No space left" in output:
         return f"{text}\nThe disk is full: free some space, then run this again."
     if "THESE PACKAGES DO NOT MATCH THE HASHES" in output:
-        return f"{text}\nThe index gave a file that is not the published one. Try again; if it stays, look at your mirror."
+        return f"{text}\nThe index gave a file that is not the published one: try again, or use another mirror."
     return (
         f"{text}\nIs there a network? Behind a mirror, set PIP_INDEX_URL. Without any, put the wheels named in "
         f"scripts/pins/ into a folder and set PIP_NO_INDEX=1 PIP_FIND_LINKS=that-folder."

@@ -1,0 +1,66 @@
+# Everything a person does with this checkout. `make` alone says what there is.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# CUDA=1 brings the libraries for NVIDIA GPUs; DATA=folder makes the demo train on images of your own.
+CUDA ?=
+DATA ?=
+# Which tests: TEST=name runs those whose name holds it.
+TEST ?=
+
+# cargo-nextest runs tests side by side, each in a process of its own; cargo test does without.
+NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
+ifdef CI
+NEXTEST_PROFILE := --profile ci
+endif
+
+.PHONY: help
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
+
+.PHONY: setup
+setup: ## Bring what is missing on this machine (CUDA=1: for NVIDIA GPUs too)
+	@python3 scripts/setup.py $(if $(CUDA),--cuda)
+
+.PHONY: build
+build: setup ## Build every program
+	cargo build --workspace --bins
+
+.PHONY: demo
+demo: build ## Train on a real broker, kill the trainer, watch it recover (DATA=folder: your images)
+	@python3 scripts/demo.py $(if $(DATA),--data "$(DATA)")
+
+.PHONY: test
+test: build ## Run every test (TEST=name: some of them)
+ifeq ($(NEXTEST),yes)
+	cargo nextest run --workspace $(NEXTEST_PROFILE) $(TEST)
+else
+	@echo "cargo-nextest is not installed; cargo test runs the same tests, one program after the other."
+	RUST_TEST_THREADS=2 cargo test --workspace --no-fail-fast -- $(TEST)
+endif
+
+.PHONY: check
+check: setup ## Look at formatting, lints, documentation and licences
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny check; \
+	else echo "cargo-deny is not installed; licences and advisories were not looked at (cargo install cargo-deny)."; fi
+
+.PHONY: bench
+bench: setup ## Measure, and write the figures into docs/benchmarks.md
+	cargo run --release --package bench
+
+.PHONY: schemas
+schemas: setup ## Write docs/schemas anew from the message types
+	UPDATE=1 cargo test --package contract
+
+.PHONY: docker-check
+docker-check: ## Build the images without a registry and run a job through docker compose
+	@python3 scripts/docker_check.py
+
+.PHONY: clean
+clean: ## Remove what was built and what runs left behind; keep what setup brought
+	rm -rf target data/demo
