@@ -1,6 +1,7 @@
 //! What an operator sets: `rekindle.toml`, overridden by `REKINDLE__…` variables, read and checked in full before
 //! anything is opened; and the signal to stop.
 
+mod address;
 mod find;
 mod load;
 mod stop;
