@@ -1,9 +1,28 @@
 //! One connection that comes back.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio::{sync::watch, time::timeout};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
+use tracing::warn;
+
+use crate::{
+    ConnectError,
+    asker::{self, Asker},
+    declare::declare,
+    dial::Dialer,
+    lane::{self, Lane},
+    line::{Keeper, Line},
+    topology,
+};
+
+/// How long [`Broker::close`] waits for confirms.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+/// How many publishes may be unconfirmed at a time.
+const WINDOW: usize = 256;
 
 /// How to reach the broker.
 #[derive(Debug, Clone)]
@@ -17,52 +36,149 @@ pub struct BrokerOptions {
 }
 
 /// A line to the broker that outlives the connections it is made of: when one breaks, it connects again, declares
-/// the topology again and sends again what was not confirmed. Cheap to clone.
+/// the topology again and sends again what was not confirmed. Cheap to clone; the line ends with [`Broker::close`],
+/// or with the last clone.
 #[derive(Debug, Clone)]
-pub struct Broker {}
+pub struct Broker {
+    inner: Arc<Inner>,
+}
 
-/// The broker cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// The address is not one.
-    #[error("{0:?} is not an AMQP address; write amqp://user:password@host:5672/vhost")]
-    Address(String),
-    /// Nothing answers, or it refuses.
-    #[error("cannot connect to RabbitMQ at {address}")]
-    Unreachable {
-        /// Host and port, without the password.
-        address: String,
-        /// Why.
-        #[source]
-        error: lapin::Error,
-    },
-    /// A queue or an exchange exists with other arguments.
-    #[error("{0}")]
-    Mismatch(String),
+#[derive(Debug)]
+struct Inner {
+    name: String,
+    dialer: Arc<Dialer>,
+    line: Line,
+    online: watch::Receiver<bool>,
+    lanes: Lanes,
+    asker: Asker,
+    /// The lanes and the asker, which finish what they have when nobody can give them more.
+    senders: TaskTracker,
+    /// All other tasks, which end with `closed`.
+    tasks: TaskTracker,
+    finish: CancellationToken,
+    closed: CancellationToken,
+    _close_when_dropped: [DropGuard; 2],
+}
+
+/// The ways for messages. RabbitMQ hands back a mandatory message that no queue takes, but lapin cannot tell to which
+/// of several unconfirmed publishes it belongs; so these go one at a time.
+#[derive(Debug, Clone)]
+pub(crate) struct Lanes {
+    pub(crate) windowed: Lane,
+    pub(crate) mandatory: Lane,
 }
 
 impl Broker {
     /// Connects, and declares exchanges and queues. Tries until `stop`, but fails at once on what waiting cannot mend:
-    /// a bad address, bad credentials, a topology that differs from what exists.
+    /// a bad address, bad credentials, a topology that differs from what exists. Once connected, `stop` has no effect.
+    ///
+    /// # Errors
+    /// [`ConnectError`] says what is wrong.
     pub async fn connect(options: BrokerOptions, stop: &CancellationToken) -> Result<Self, ConnectError> {
-        let _ = (options, stop);
-        unimplemented!()
+        let dialer = Arc::new(Dialer::new(&options)?);
+        let (finish, closed) = (CancellationToken::new(), CancellationToken::new());
+        let keeper = Keeper::new(dialer.clone(), closed.clone());
+        keeper.open(stop).await?;
+
+        let (line, online) = (keeper.line(), keeper.online());
+        let senders = TaskTracker::new();
+        let lane = |settings| Lane::start(settings, line.clone(), finish.clone(), &senders);
+        let lanes = Lanes {
+            windowed: lane(lane::Settings { window: WINDOW, mandatory: false }),
+            mandatory: lane(lane::Settings { window: 1, mandatory: true }),
+        };
+        let asker = asker::start(line.clone(), finish.clone(), &senders);
+        let tasks = TaskTracker::new();
+        tasks.spawn(keeper.keep());
+
+        Ok(Self {
+            inner: Arc::new(Inner {
+                name: options.name,
+                dialer,
+                line,
+                online,
+                lanes,
+                asker,
+                senders,
+                tasks,
+                _close_when_dropped: [finish.clone().drop_guard(), closed.clone().drop_guard()],
+                finish,
+                closed,
+            }),
+        })
     }
 
     /// Whether there is a connection now.
     pub fn online(&self) -> watch::Receiver<bool> {
-        unimplemented!()
+        self.inner.online.clone()
     }
 
     /// Declares the queue of attempts for a workload, class and tier, under the name of [`contract::names::work_queue`].
     /// It is declared again after a reconnect.
+    ///
+    /// # Errors
+    /// [`ConnectError::Mismatch`] when it exists with other arguments.
     pub async fn ensure_work_queue(&self, queue: &str) -> Result<(), ConnectError> {
-        let _ = queue;
-        unimplemented!()
+        // AMQP keys have at most 255 bytes, and the words of the delay levels come before this one.
+        if !(1..=200).contains(&queue.len()) {
+            return Err(ConnectError::Mismatch(format!(
+                "a work queue's name has 1 to 200 bytes, not {}",
+                queue.len()
+            )));
+        }
+        let topology = topology::work_queue(queue);
+        let mut line = self.line();
+        loop {
+            let session = line.session().await.ok_or(ConnectError::Closed)?;
+            match declare(session.connection(), &topology).await {
+                Ok(()) => {
+                    self.inner.dialer.remember_work_queue(queue);
+                    // The next session is complete only if the queue was remembered before it was made.
+                    if !session.is_lost() {
+                        return Ok(());
+                    }
+                }
+                Err(error) if error.is_final() => return Err(error),
+                Err(_) => line.pause(Duration::from_millis(100)).await,
+            }
+        }
     }
 
-    /// Waits for outstanding confirms, then closes the connection.
+    /// Waits a few seconds for outstanding confirms, then closes the connection. Consumers end, and whatever is
+    /// published afterwards fails.
     pub async fn close(&self) {
-        unimplemented!()
+        self.inner.finish.cancel();
+        self.inner.senders.close();
+        if timeout(CLOSE_LIMIT, self.inner.senders.wait()).await.is_err() {
+            warn!("closing the line to RabbitMQ although some messages were not confirmed");
+        }
+        self.inner.closed.cancel();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+        self.inner.senders.wait().await;
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    pub(crate) fn line(&self) -> Line {
+        self.inner.line.clone()
+    }
+
+    pub(crate) fn lanes(&self) -> &Lanes {
+        &self.inner.lanes
+    }
+
+    pub(crate) fn asker(&self) -> &Asker {
+        &self.inner.asker
+    }
+
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.inner.tasks
+    }
+
+    pub(crate) fn closed(&self) -> &CancellationToken {
+        &self.inner.closed
     }
 }

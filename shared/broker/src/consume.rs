@@ -1,96 +1,96 @@
-//! Consuming: deliveries, and what becomes of them.
+//! Consuming.
 
-use contract::{DecodeError, Message};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::DropGuard;
 
-use crate::{Broker, ReplyTo};
+use crate::{
+    Broker, ConnectError, Delivery, Disposition, settle_all,
+    subscription::{Source, Subscription},
+};
 
-/// What becomes of a delivery. Only this crate acknowledges.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Disposition {
-    /// Done with.
-    Ack,
-    /// Back to its queue, for another consumer or another time.
-    Requeue,
-    /// To the dead letters, with the reason in the header `rekindle-reason`.
-    Reject(String),
-}
+/// How many events may wait in this process for a listener.
+const LISTEN_BUFFER: usize = 1_024;
 
-/// Whether a disposition reached the broker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settled {
-    /// It was sent on the connection the delivery came on.
-    Sent,
-    /// That connection is gone: the broker will deliver the message again.
-    Stale,
-}
-
-/// A message from a queue. Dropping it without settling leaves it unacknowledged until the consumer ends.
+/// A subscription to a queue that survives reconnects. Dropping it ends it.
 #[derive(Debug)]
-pub struct Delivery {
-    /// The bytes.
-    pub body: Vec<u8>,
-    /// Whether the broker had delivered it before.
-    pub redelivered: bool,
-    /// The publisher's own name for it.
-    pub message_id: Option<String>,
-    /// Where an answer is awaited.
-    pub reply_to: Option<ReplyTo>,
-    /// W3C trace context of the publisher.
-    pub traceparent: Option<String>,
-    /// The routing key it came with.
-    pub routing_key: String,
+pub struct Consumer {
+    deliveries: mpsc::Receiver<Delivery>,
+    stop: DropGuard,
 }
-
-impl Delivery {
-    /// Reads the message.
-    ///
-    /// # Errors
-    /// [`DecodeError`] names what is wrong.
-    pub fn decode<M: Message>(&self) -> Result<M, DecodeError> {
-        contract::decode(&self.body)
-    }
-
-    /// Tells the broker what becomes of it.
-    pub async fn settle(self, disposition: Disposition) -> Settled {
-        let _ = disposition;
-        unimplemented!()
-    }
-}
-
-/// A subscription to a queue that survives reconnects.
-#[derive(Debug)]
-pub struct Consumer {}
 
 impl Consumer {
-    /// The next delivery; `None` once the broker is closed.
+    /// The next delivery; `None` once the broker is closed. Nothing is lost when this is dropped while it waits.
     pub async fn next(&mut self) -> Option<Delivery> {
-        unimplemented!()
+        loop {
+            let delivery = self.deliveries.recv().await?;
+            if !delivery.is_stale() {
+                return Some(delivery);
+            }
+        }
     }
 
     /// Waits for one delivery and takes what else is already here, `max` at most; empty once the broker is closed.
+    /// Nothing is lost when this is dropped while it waits.
     pub async fn next_batch(&mut self, max: usize) -> Vec<Delivery> {
-        let _ = max;
-        unimplemented!()
+        let Some(first) = self.next().await else { return Vec::new() };
+        let mut batch = vec![first];
+        while batch.len() < max
+            && let Ok(delivery) = self.deliveries.try_recv()
+        {
+            if !delivery.is_stale() {
+                batch.push(delivery);
+            }
+        }
+        batch
     }
 
     /// Stops taking deliveries. What was delivered and not returned by [`next`](Self::next) goes back to the queue;
     /// deliveries in the caller's hands can still be settled.
     pub async fn cancel(self) {
-        unimplemented!()
+        let Self { mut deliveries, stop } = self;
+        drop(stop);
+        let mut left = Vec::new();
+        while let Some(delivery) = deliveries.recv().await {
+            left.push((delivery, Disposition::Requeue));
+        }
+        settle_all(left).await;
     }
 }
 
 impl Broker {
     /// Subscribes to a queue of the topology, or a work queue, with at most `prefetch` unsettled deliveries.
-    pub async fn consume(&self, queue: &str, prefetch: u16) -> Result<Consumer, crate::ConnectError> {
-        let _ = (queue, prefetch);
-        unimplemented!()
+    ///
+    /// # Errors
+    /// When there is no such queue, or the broker was closed.
+    pub async fn consume(&self, queue: &str, prefetch: u16) -> Result<Consumer, ConnectError> {
+        self.subscribe(Source::Queue { name: queue.into(), prefetch }, usize::from(prefetch)).await
     }
 
     /// Listens to `rekindle.events` from now on, through a queue of its own that goes when the consumer does. Keys as
-    /// in AMQP topics: `*.JOB.#`, `job.*.ended`. Deliveries need no settling.
-    pub async fn listen(&self, keys: &[&str]) -> Result<Consumer, crate::ConnectError> {
-        let _ = keys;
-        unimplemented!()
+    /// in AMQP topics: `*.JOB.#`, `job.*.ended`. Deliveries need no settling. What happens while the connection is
+    /// down is not heard.
+    ///
+    /// # Errors
+    /// When the broker was closed.
+    pub async fn listen(&self, keys: &[&str]) -> Result<Consumer, ConnectError> {
+        let keys = keys.iter().map(ToString::to_string).collect();
+        self.subscribe(Source::Events { keys }, LISTEN_BUFFER).await
+    }
+
+    async fn subscribe(&self, source: Source, buffer: usize) -> Result<Consumer, ConnectError> {
+        let stop = self.closed().child_token();
+        let (sender, deliveries) = mpsc::channel(buffer.max(1));
+        let (subscribed, is_subscribed) = oneshot::channel();
+        let subscription = Subscription {
+            source,
+            line: self.line(),
+            lane: self.lanes().windowed.clone(),
+            deliveries: sender,
+            stop: stop.clone(),
+        };
+        let stop = stop.drop_guard();
+        self.tasks().spawn(subscription.run(subscribed));
+        is_subscribed.await.unwrap_or(Err(ConnectError::Closed))?;
+        Ok(Consumer { deliveries, stop })
     }
 }

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use contract::{Refused, Request};
+use contract::{
+    Message, Refused, Request,
+    names::{CHECKPOINTS_KEY, REQUESTS_EXCHANGE},
+};
+use tokio::time::timeout;
 
-use crate::Broker;
+use crate::{Broker, Outgoing, PublishError};
 
 /// Where an answer is awaited. Plain data, so that it can wait beside a state change.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -47,19 +51,47 @@ pub enum RequestError {
         kind: &'static str,
         /// Why.
         #[source]
-        error: crate::PublishError,
+        error: PublishError,
     },
 }
 
 impl Broker {
     /// Asks and waits for the answer. When the connection breaks meanwhile it asks again, so every request is
-    /// idempotent.
+    /// idempotent. A request that need not survive a restart of the broker is dropped by it after `timeout`.
+    ///
+    /// # Errors
+    /// [`RequestError::Refused`] when the service says no; the others as they say.
     pub async fn request<R: Request>(
         &self,
         request: &R,
         timeout: Duration,
     ) -> Result<R::Reply, RequestError> {
-        let _ = (request, timeout);
-        unimplemented!()
+        let (exchange, routing_key) = R::ADDRESS;
+        let question = Outgoing { durable: R::DURABLE, ..Outgoing::new(exchange, routing_key, request) };
+        let body = self.ask::<R>(question, timeout).await?;
+        read_answer::<R>(&body)
     }
+
+    /// The answer's bytes.
+    async fn ask<R: Request>(&self, question: Outgoing, patience: Duration) -> Result<Vec<u8>, RequestError> {
+        let kind = R::KIND;
+        let answered = timeout(patience, self.asker().ask(question, self.name(), patience)).await;
+        let Ok(answer) = answered else {
+            let seconds = patience.as_secs_f64();
+            return Err(RequestError::TimedOut { kind, service: service(R::ADDRESS), seconds });
+        };
+        answer.map_err(|error| RequestError::Publish { kind, error })
+    }
+}
+
+fn read_answer<R: Request>(body: &[u8]) -> Result<R::Reply, RequestError> {
+    let answer = |error| RequestError::Answer { kind: R::KIND, error };
+    if contract::kind_of(body).map_err(answer)? == Refused::KIND {
+        return Err(RequestError::Refused(contract::decode(body).map_err(answer)?));
+    }
+    contract::decode(body).map_err(answer)
+}
+
+fn service(address: (&str, &str)) -> &'static str {
+    if address == (REQUESTS_EXCHANGE, CHECKPOINTS_KEY) { "checkpoint-store" } else { "scheduler" }
 }
