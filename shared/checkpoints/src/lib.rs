@@ -1,12 +1,25 @@
 //! Checkpoints in an object store: how bytes get there, and how a job's history is kept.
 //!
-//! A history is a numbered log, `jobs/<job>/log/<number>.json`, each entry written once by put-if-absent: either
-//! *opened by token t* or *checkpoint committed by token t*. Whoever writes entry n+1 has seen all before it, so a
-//! token that has been overtaken cannot slip a checkpoint in, whatever is partitioned, paused or slow. Bytes lie at
-//! `jobs/<job>/data/…`; a file that no entry names is garbage.
+//! A history is a numbered log, `jobs/<job>/log/<number>.json`, each entry written once by put-if-absent. An entry is
+//! the whole history as it stands after one change: *opened by token t*, *checkpoint committed by token t*, or
+//! *checkpoints removed*. Only the entry with the highest number counts, and whoever writes entry n+1 has seen entry
+//! n; so a token that has been overtaken cannot slip a checkpoint in, whatever is partitioned, paused or slow. Bytes
+//! lie at `jobs/<job>/data/…`; a file that the highest entry does not name is garbage.
 
+mod damage;
+mod error;
+mod folder;
 mod history;
+mod keys;
+mod log;
+mod open;
+mod retention;
+mod scratch;
+mod stage;
 mod store;
+mod upload;
 
-pub use history::{History, HistoryError};
-pub use store::{ObjectStore, Staged, StoreError, Uploaded};
+pub use error::{HistoryError, StoreError};
+pub use history::History;
+pub use stage::{Staged, Uploaded};
+pub use store::ObjectStore;
