@@ -42,7 +42,7 @@ def unpack() -> bool:
         with zipfile.ZipFile(wheel) as archive:
             rows = gzip.decompress(archive.read(TABLE)).decode().splitlines()
     if len(rows) != IMAGES:
-        raise SetupError(f"scikit-learn {version}'s table of digits has {len(rows)} rows, not {IMAGES}; pin another one.")
+        raise SetupError(f"scikit-learn {version}'s table of digits has {len(rows)} rows, not {IMAGES}.")
     with staged(FOLDER) as folder:
         for number, row in enumerate(rows):
             *pixels, label = (int(float(value)) for value in row.split(","))

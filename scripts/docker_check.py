@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""Proves the Dockerfile and docker-compose.yml as they stand, without a registry to pull from.
+
+The images that they build on are made here, by debootstrap and from this machine's own Rust, and handed in through
+the build arguments that everyone may use. Then the whole system is brought up with two trainers, two jobs are
+submitted through the broker, and both must succeed, on both trainers. Everything is taken down at the end.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+
+from compose_check import base_images
+from compose_check.compose import Compose
+
+LIMIT = 180
+JOB = [
+    "--workload", "classifier", "--data", "digits", "--param", "stem=small", "--param", "image_size=16",
+    "--param", "epochs=2", "--param", "batch_size=64",
+]  # fmt: skip
+
+
+class CheckError(Exception):
+    """Something is not as it must be; the text says what."""
+
+
+def main() -> int:
+    try:
+        need_tools()
+        images = base_images.prepare()
+        compose = Compose(images | settings())
+        try:
+            check(compose)
+        except (CheckError, subprocess.CalledProcessError):
+            compose.show_logs()
+            raise
+        finally:
+            compose.down()
+    except (CheckError, subprocess.CalledProcessError) as error:
+        print(f"docker-check failed: {error}", file=sys.stderr)
+        return 1
+    print("docker-check: the images build, and two jobs ran on two trainers", flush=True)
+    return 0
+
+
+def need_tools() -> None:
+    if os.geteuid() != 0:
+        raise CheckError("debootstrap needs root; run it as root")
+    for tool in ("docker", "docker-compose", "debootstrap"):
+        if not shutil.which(tool):
+            raise CheckError(f"there is no {tool}; run: apt-get install docker.io docker-compose debootstrap")
+    if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode != 0:
+        raise CheckError("Docker does not answer; is its service running?")
+
+
+def settings() -> dict[str, str]:
+    """What an operator would write into .env. Port 0 is any free one."""
+    return {
+        "RABBITMQ_PASSWORD": secrets.token_hex(16),
+        "REKINDLE_VERSION": "check",
+        "BUILD_PROFILE": "dev",
+        "AMQP_PORT": "0",
+        "MANAGEMENT_PORT": "0",
+    }
+
+
+def check(compose: Compose) -> None:
+    compose.run("build")
+    compose.run("up", "--detach", "--scale", "classifier-trainer=2")
+    wait_for_health(compose)
+    # Both are submitted before either can end, so that two trainers have something to do.
+    for job in ("check-1", "check-2"):
+        compose.cli("submit", *JOB, "--id", job)
+    ended = [wait_for_end(compose, job) for job in ("check-1", "check-2")]
+    for job in ended:
+        if job["state"] != "succeeded":
+            raise CheckError(f"{job['job_id']} ended as {job['state']}: {job.get('failure')}")
+    workers = {attempt["worker"] for job in ended for attempt in job["attempts"]}
+    if len(workers) != 2:
+        raise CheckError(f"two trainers run, and the jobs ran on {sorted(workers)}")
+
+
+def wait_for_health(compose: Compose) -> None:
+    deadline = time.monotonic() + LIMIT
+    while unwell := compose.not_healthy():
+        if deadline < time.monotonic():
+            raise CheckError(f"after {LIMIT} s these are not healthy: {', '.join(unwell)}")
+        time.sleep(2)
+
+
+def wait_for_end(compose: Compose, job: str) -> dict:
+    deadline = time.monotonic() + LIMIT
+    while True:
+        view = json.loads(compose.cli("show", job, "--json"))
+        if view["state"] in ("succeeded", "dead", "cancelled"):
+            return view
+        if deadline < time.monotonic():
+            raise CheckError(f"after {LIMIT} s {job} is still {view['state']}")
+        time.sleep(2)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
