@@ -58,9 +58,12 @@ pub struct Snapshot {
     pub metrics: BTreeMap<String, f64>,
     /// How long training stood still for the copy.
     pub pause: Duration,
-    /// Writes the file, on a background thread.
-    pub write: Box<dyn FnOnce(&Path) -> anyhow::Result<()> + Send>,
+    /// Writes the file.
+    pub write: Write,
 }
+
+/// Writes a state's file, on a background thread; called again, for another file, when the first could not be kept.
+pub type Write = Box<dyn FnMut(&Path) -> anyhow::Result<()> + Send>;
 
 /// How a trainer tells and hears. Every call returns at once, [`Control::flush`] excepted.
 pub trait Control {

@@ -1,0 +1,116 @@
+//! Claiming an offer: the right to run it, or what becomes of its message.
+
+use std::time::Duration;
+
+use broker::{Delivery, Disposition, RequestError};
+use contract::{
+    Refusal,
+    lease::{Claim, ClaimAnswer, Grant, OfferAttempt},
+};
+use tokio::time::{Instant, timeout_at};
+
+use crate::{backoff::Backoff, worker::Worker};
+
+/// How long one question waits for its answer.
+const ANSWER: Duration = Duration::from_secs(5);
+/// How long an offer is held while nobody answers. RabbitMQ takes a message back after 30 minutes by itself, and the
+/// whole channel with it.
+const PATIENCE: Duration = Duration::from_secs(25 * 60);
+
+/// What became of an offer.
+pub(crate) enum Claimed {
+    /// This worker holds the lease.
+    Granted(Box<Grant>),
+    /// There is nothing to run here.
+    Settle(Disposition),
+}
+
+/// Asks the scheduler for the right to run what `delivery` offers, until it answers. The offer is never acknowledged
+/// before that: if this process dies, the next one has to find it.
+pub(crate) async fn claim(worker: &Worker, delivery: &Delivery) -> Claimed {
+    let offer: OfferAttempt = match delivery.decode() {
+        Ok(offer) => offer,
+        Err(error) => {
+            let reason = format!("{:#}", anyhow::Error::from(error));
+            tracing::warn!(reason, "an offer cannot be read");
+            return Claimed::Settle(Disposition::Reject(reason));
+        }
+    };
+    let claim = Claim {
+        job_id: offer.job_id,
+        attempt: offer.attempt,
+        redelivered: delivery.redelivered,
+        worker: worker.hello.worker.clone(),
+        incarnation: worker.hello.incarnation,
+    };
+    let answer = worker.drain.run_until_cancelled(timeout_at(Instant::now() + PATIENCE, ask(worker, &claim)));
+    match answer.await {
+        Some(Ok(claimed)) => claimed,
+        // Another worker, or another time.
+        Some(Err(_)) | None => Claimed::Settle(Disposition::Requeue),
+    }
+}
+
+async fn ask(worker: &Worker, claim: &Claim) -> Claimed {
+    let mut backoff = Backoff::new();
+    loop {
+        let result = worker.broker.request(claim, ANSWER).await;
+        match read(result) {
+            Answer::Claimed(claimed) => {
+                if let Claimed::Settle(disposition) = &claimed {
+                    tracing::info!(job.id = %claim.job_id, job.attempt = claim.attempt, ?disposition, "not granted");
+                }
+                return claimed;
+            }
+            Answer::None(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, job.id = %claim.job_id, "the claim is not answered; asking again");
+                backoff.wait().await;
+            }
+        }
+    }
+}
+
+enum Answer {
+    Claimed(Claimed),
+    None(RequestError),
+}
+
+fn read(result: Result<ClaimAnswer, RequestError>) -> Answer {
+    match result {
+        Ok(ClaimAnswer::Granted(grant)) => Answer::Claimed(Claimed::Granted(Box::new(grant))),
+        Ok(ClaimAnswer::Refused { .. }) => Answer::Claimed(Claimed::Settle(Disposition::Ack)),
+        Err(RequestError::Refused(refused)) if refused.reason != Refusal::Unavailable => {
+            Answer::Claimed(Claimed::Settle(Disposition::Reject(refused.message)))
+        }
+        Err(error) => Answer::None(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::Refused;
+
+    use super::*;
+
+    fn settled(result: Result<ClaimAnswer, RequestError>) -> Option<Disposition> {
+        match read(result) {
+            Answer::Claimed(Claimed::Settle(disposition)) => Some(disposition),
+            Answer::Claimed(Claimed::Granted(_)) => panic!("nothing was granted"),
+            Answer::None(_) => None,
+        }
+    }
+
+    #[test]
+    fn an_offer_leaves_the_queue_only_by_an_answer() {
+        let refused = Ok(ClaimAnswer::Refused { why: "cancelled".into() });
+        assert_eq!(settled(refused), Some(Disposition::Ack));
+
+        let invalid = Err(Refused::new(Refusal::Invalid, "no such worker").into());
+        assert_eq!(settled(invalid), Some(Disposition::Reject("no such worker".into())));
+
+        let unavailable = Err(Refused::new(Refusal::Unavailable, "the database is locked").into());
+        assert_eq!(settled(unavailable), None);
+        let silence = RequestError::TimedOut { kind: "attempt.claim", service: "scheduler", seconds: 5.0 };
+        assert_eq!(settled(Err(silence)), None);
+    }
+}

@@ -1,0 +1,158 @@
+//! What a run came to: from what its thread returned, or threw, to the end that is reported.
+
+use contract::{
+    Failure, FailureClass, StopCause,
+    events::{AttemptEnd, RunResult},
+};
+
+use crate::{RunError, thread::Died};
+
+/// The longest explanation that is passed on; a message has to stay small.
+const LONGEST_TEXT: usize = 8 * 1024;
+
+/// The end of a run whose thread came to `returned`, and which had been asked to stop or not.
+pub(crate) fn end_of(
+    returned: Result<Result<RunResult, RunError>, Died>,
+    asked: Option<StopCause>,
+) -> AttemptEnd {
+    let error = match returned {
+        Ok(Ok(_)) if asked == Some(StopCause::Superseded) => return AttemptEnd::Superseded,
+        Ok(Ok(mut result)) => {
+            result.metrics.retain(|_, figure| figure.is_finite());
+            return AttemptEnd::Succeeded(result);
+        }
+        Ok(Err(error)) => error,
+        Err(died) => RunError::Failed(failure_of(&died)),
+    };
+    match (error, asked) {
+        (RunError::Stopped(_), Some(cause)) => stopped(cause, None),
+        (RunError::Stopped(cause), None) => stopped(cause, None),
+        // What would fail again must not pass for a stop; all else that goes wrong while stopping is the stop's.
+        (RunError::Failed(failure), asked) => match (failure.class, asked) {
+            (FailureClass::Permanent | FailureClass::Oom, _) | (_, None) => {
+                AttemptEnd::Failed(shortened(failure))
+            }
+            (_, Some(cause)) => stopped(cause, Some(&shortened(failure).message)),
+        },
+    }
+}
+
+/// The end of a run that stopped for `cause`, with what else there is to say.
+pub(crate) fn stopped(cause: StopCause, detail: Option<&str>) -> AttemptEnd {
+    let (class, text) = match cause {
+        StopCause::Cancelled => return AttemptEnd::Cancelled,
+        StopCause::Superseded => return AttemptEnd::Superseded,
+        StopCause::Preempted => (FailureClass::Preempted, "the worker was told to stop"),
+        StopCause::Timeout => (FailureClass::Timeout, "the attempt used up its time"),
+        StopCause::Budget => {
+            (FailureClass::Budget, "going on would have passed the job's cap of money or total time")
+        }
+    };
+    let message = detail.map_or_else(|| text.to_owned(), |detail| format!("{text}; {detail}"));
+    AttemptEnd::Failed(Failure::new(class, message))
+}
+
+/// What a thread's death means for the next attempt. libtorch reports by panicking, so its words are looked at.
+fn failure_of(died: &Died) -> Failure {
+    let (text, class) = match died {
+        Died::NotStarted(error) => (format!("no thread for the run: {error}"), FailureClass::Transient),
+        Died::Panicked(text) if is_out_of_memory(text) => (text.clone(), FailureClass::Oom),
+        Died::Panicked(text) if text.contains("CUDA error") => {
+            (format!("the GPU failed: {text}"), FailureClass::Transient)
+        }
+        Died::Panicked(text) if text.contains("No space left on device") => {
+            (format!("a disk is full: {text}"), FailureClass::Transient)
+        }
+        Died::Panicked(text) => (format!("the trainer panicked: {text}"), FailureClass::Transient),
+    };
+    Failure::new(class, text)
+}
+
+fn is_out_of_memory(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text.contains("out of memory") || text.contains("not enough memory") || text.contains("alloc_failed")
+}
+
+fn shortened(mut failure: Failure) -> Failure {
+    failure.message = shorten(failure.message);
+    failure
+}
+
+/// Cuts a text that is too long to be passed on.
+pub(crate) fn shorten(mut text: String) -> String {
+    if LONGEST_TEXT < text.len() {
+        text.truncate(text.floor_char_boundary(LONGEST_TEXT));
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(class: FailureClass, message: &str) -> AttemptEnd {
+        AttemptEnd::Failed(Failure::new(class, message))
+    }
+
+    fn panicked(text: &str) -> AttemptEnd {
+        end_of(Err(Died::Panicked(text.into())), None)
+    }
+
+    #[test]
+    fn a_panic_is_judged_by_its_words() {
+        assert_eq!(
+            panicked("index out of bounds"),
+            failed(FailureClass::Transient, "the trainer panicked: index out of bounds")
+        );
+        let oom = "CUDA out of memory. Tried to allocate 2.00 GiB";
+        assert_eq!(panicked(oom), failed(FailureClass::Oom, oom));
+        let host = "[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: not enough memory";
+        assert_eq!(panicked(host), failed(FailureClass::Oom, host));
+        let cuda = "CUDA error: an illegal memory access was encountered";
+        assert_eq!(panicked(cuda), failed(FailureClass::Transient, &format!("the GPU failed: {cuda}")));
+        let full = "write /scratch/x: No space left on device (os error 28)";
+        assert_eq!(panicked(full), failed(FailureClass::Transient, &format!("a disk is full: {full}")));
+    }
+
+    #[test]
+    fn a_run_that_was_asked_to_stop_ends_by_what_it_was_asked_for() {
+        let stop = |cause| end_of(Ok(Err(RunError::Stopped(cause))), Some(cause));
+        assert_eq!(stop(StopCause::Cancelled), AttemptEnd::Cancelled);
+        assert_eq!(stop(StopCause::Superseded), AttemptEnd::Superseded);
+        assert_eq!(stop(StopCause::Timeout), failed(FailureClass::Timeout, "the attempt used up its time"));
+
+        // The cause may have changed after the trainer looked.
+        let end = end_of(Ok(Err(RunError::Stopped(StopCause::Preempted))), Some(StopCause::Superseded));
+        assert_eq!(end, AttemptEnd::Superseded);
+    }
+
+    #[test]
+    fn trouble_while_stopping_does_not_cost_a_retry_but_what_would_fail_again_is_told() {
+        let end = |failure| end_of(Ok(Err(RunError::Failed(failure))), Some(StopCause::Preempted));
+        assert_eq!(
+            end(Failure::transient("the store is away")),
+            failed(FailureClass::Preempted, "the worker was told to stop; the store is away")
+        );
+        assert_eq!(end(Failure::permanent("no images")), AttemptEnd::Failed(Failure::permanent("no images")));
+    }
+
+    #[test]
+    fn work_that_is_done_is_done_unless_another_attempt_does_it() {
+        let mut result = RunResult::default();
+        result.metrics.insert("loss".into(), f64::NAN);
+        result.metrics.insert("accuracy".into(), 0.9);
+        let end = end_of(Ok(Ok(result.clone())), Some(StopCause::Preempted));
+        result.metrics.remove("loss");
+        assert_eq!(end, AttemptEnd::Succeeded(result.clone()));
+        assert_eq!(end_of(Ok(Ok(result)), Some(StopCause::Superseded)), AttemptEnd::Superseded);
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        let text = shorten("é".repeat(LONGEST_TEXT));
+        assert!(text.len() <= LONGEST_TEXT + '…'.len_utf8());
+        assert!(text.ends_with('…'));
+        assert_eq!(shorten("short".into()), "short");
+    }
+}

@@ -1,0 +1,153 @@
+//! A worker's process from its first word to its last.
+
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use anyhow::{Context, anyhow};
+use broker::{Broker, BrokerOptions, RequestError};
+use checkpoints::ObjectStore;
+use contract::{
+    Incarnation, Refusal,
+    lease::{Goodbye, Hello, Welcome},
+};
+use settings::Settings;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::{
+    Exit, Trainer, backoff::Backoff, device::Device, heartbeat, identity::Identity, runs::Runs, slot,
+    worker::Worker,
+};
+
+/// How long the scheduler may take to answer a greeting.
+const GREETING: Duration = Duration::from_secs(5);
+
+/// Takes attempts of the trainer's workload and runs them, until `stop`. Then nothing more is taken, what runs is asked
+/// to save its state within its grace time and is handed back.
+///
+/// # Errors
+/// When the settings cannot be used, or the broker or the scheduler refuses this worker.
+pub async fn run(settings: Settings, trainer: impl Trainer, stop: CancellationToken) -> anyhow::Result<Exit> {
+    let workload = trainer.workload();
+    let policy = settings.workloads.get(&workload).with_context(|| {
+        format!("the settings have no [workloads.{workload}]; a trainer needs its workload's policy")
+    })?;
+    let slots = policy.slots;
+    let host = nix::unistd::gethostname().context("this machine has no name")?;
+    let host = host.to_string_lossy().into_owned();
+    let identity = Identity::take(settings.worker.id.as_ref(), &host, &settings.data.dir.join("workers"))?;
+    let visible = std::env::var("CUDA_VISIBLE_DEVICES").ok();
+    let device = Device::detect(settings.worker.gpu.as_ref(), visible.as_deref())?;
+    let store = ObjectStore::open(&settings.checkpoints.url, &settings.data.dir.join("scratch"))?;
+    let hello = Hello {
+        worker: identity.worker.clone(),
+        incarnation: Incarnation::generate(),
+        workload,
+        gpu: device.class,
+        tier: settings.worker.tier,
+        slots,
+        memory_mib: device.memory_mib,
+        host,
+        pid: std::process::id(),
+        release: env!("CARGO_PKG_VERSION").into(),
+    };
+
+    let options = BrokerOptions {
+        url: settings.broker_url(),
+        heartbeat: settings.broker.heartbeat.to_duration(),
+        name: format!("{}-trainer {}", hello.workload, hello.worker),
+    };
+    let broker = Broker::connect(options, &stop).await?;
+    let worker = Worker {
+        queue: contract::names::work_queue(&hello.workload, &hello.gpu, hello.tier),
+        hello,
+        broker,
+        store,
+        trainer: Arc::new(trainer),
+        run_folders: settings.data.dir.join("runs"),
+        data_roots: settings.data.roots.clone(),
+        runs: Runs::default(),
+        drain: stop.child_token(),
+        abandoned: AtomicBool::new(false),
+    };
+    let span = tracing::info_span!("worker", worker.id = %worker.hello.worker);
+    Arc::new(worker).serve().instrument(span).await
+}
+
+impl Worker {
+    async fn serve(self: Arc<Self>) -> anyhow::Result<Exit> {
+        let Some(welcome) = self.drain.run_until_cancelled(self.say_hello()).await.transpose()? else {
+            self.broker.close().await;
+            return Ok(Exit::Stopped);
+        };
+        self.broker.ensure_work_queue(&self.queue).await?;
+        let slots = self.hello.slots;
+        tracing::info!(queue = self.queue, slots, incarnation = ?self.hello.incarnation, "ready for work");
+
+        let end = CancellationToken::new();
+        let served = async {
+            let served = self.serve_slots().await;
+            end.cancel();
+            served
+        };
+        let (served, ()) = tokio::join!(served, heartbeat::beat(&self, welcome, &end));
+        self.say_goodbye().await;
+        self.broker.close().await;
+        served?;
+        Ok(if self.has_abandoned() { Exit::Abandoned } else { Exit::Stopped })
+    }
+
+    /// Introduces the worker, until it is answered.
+    async fn say_hello(&self) -> anyhow::Result<Welcome> {
+        let mut backoff = Backoff::new();
+        loop {
+            match self.broker.request(&self.hello, GREETING).await {
+                Ok(welcome) => return Ok(welcome),
+                Err(RequestError::Refused(refused)) if refused.reason != Refusal::Unavailable => {
+                    return Err(anyhow!(refused).context("the scheduler does not take this worker"));
+                }
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "waiting for the scheduler");
+                    backoff.wait().await;
+                }
+            }
+        }
+    }
+
+    /// Runs every slot until the worker drains. A slot that fails makes the others hand back what they run.
+    async fn serve_slots(self: &Arc<Self>) -> anyhow::Result<()> {
+        let mut slots = JoinSet::new();
+        for slot in 0..self.hello.slots {
+            let span = tracing::debug_span!("slot", slot);
+            slots.spawn(slot::serve(self.clone()).instrument(span));
+        }
+        let mut outcome = Ok(());
+        while let Some(ended) = slots.join_next().await {
+            let ended = match ended {
+                Ok(served) => served.map_err(anyhow::Error::from),
+                Err(panic) => Err(panic.into()),
+            };
+            if ended.is_err() {
+                self.drain.cancel();
+                outcome = outcome.and(ended);
+            }
+        }
+        outcome.context("a slot cannot go on")
+    }
+
+    async fn say_goodbye(&self) {
+        let goodbye = Goodbye { worker: self.hello.worker.clone(), incarnation: self.hello.incarnation };
+        match self.broker.request(&goodbye, GREETING).await {
+            Ok(_) => tracing::info!("said good-bye"),
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the scheduler did not hear the good-bye; its lease will tell it"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What the parts of a running worker share.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use broker::Broker;
+use checkpoints::ObjectStore;
+use contract::lease::Hello;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Trainer, runs::Runs};
+
+/// One life of one worker's process.
+pub(crate) struct Worker {
+    /// Who this is and what it offers.
+    pub(crate) hello: Hello,
+    /// Where its offers come from.
+    pub(crate) queue: String,
+    pub(crate) broker: Broker,
+    pub(crate) store: ObjectStore,
+    pub(crate) trainer: Arc<dyn Trainer>,
+    /// The folder of the jobs' own folders.
+    pub(crate) run_folders: PathBuf,
+    /// The folders below which jobs may read.
+    pub(crate) data_roots: Vec<PathBuf>,
+    pub(crate) runs: Runs,
+    /// Cancelled when nothing more is taken and what runs is to be handed back.
+    pub(crate) drain: CancellationToken,
+    /// Whether a run's thread was left behind.
+    pub(crate) abandoned: AtomicBool,
+}
+
+impl Worker {
+    /// A run's thread was left behind: the process hands back everything else and goes.
+    pub(crate) fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+        self.drain.cancel();
+    }
+
+    pub(crate) fn has_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Relaxed)
+    }
+}
