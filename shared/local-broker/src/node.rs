@@ -1,0 +1,157 @@
+//! A private node: start, stop, kill, start again.
+
+use std::{fs::File, path::Path, process::Child, time::Duration};
+
+use tokio::time::{Instant, interval};
+
+use crate::{
+    Address, LocalBrokerError, Management,
+    folder::Folder,
+    installation::Installation,
+    ports::Ports,
+    process::{end, end_orphans, kill_group, kill_now, start_epmd, start_server},
+};
+
+/// How long a node may take until it answers. It takes five seconds, and much longer on a busy machine.
+const START_LIMIT: Duration = Duration::from_secs(120);
+/// How often a starting node is asked.
+const ASK: Duration = Duration::from_millis(100);
+
+/// A RabbitMQ node of one's own, in a folder. Dropping it kills it; [`LocalBroker::stop`] ends it in order.
+#[derive(Debug)]
+pub struct LocalBroker {
+    folder: Folder,
+    installation: Installation,
+    address: Address,
+    epmd: Child,
+    server: Child,
+    /// Nobody else starts a node in the folder while this is held.
+    _owner: File,
+}
+
+impl LocalBroker {
+    /// Starts a node in `folder`, with the data that is there, and waits until it answers. A node whose owner died
+    /// without stopping it is replaced.
+    ///
+    /// # Errors
+    /// When RabbitMQ is not installed, somebody else owns the folder, or the node does not start; its last words are in
+    /// the error.
+    pub async fn start(folder: &Path) -> Result<Self, LocalBrokerError> {
+        let installation = Installation::find()?;
+        let folder = Folder::at(folder)?;
+        folder.create()?;
+        let owner = folder.own()?;
+        let former = folder.address();
+        if let Some(former) = &former {
+            end_orphans(folder.path(), former.process_group).await;
+        }
+        // Clients of the former node come back by themselves if the ports are the same.
+        let ports = match former.map(|former| former.ports).filter(Ports::are_free) {
+            Some(ports) => ports,
+            None => Ports::free()?,
+        };
+        let password = folder.password()?;
+        folder.write_configuration(ports, &password)?;
+
+        let epmd = start_epmd(&installation, &folder, ports)?;
+        let process_group = i32::try_from(epmd.id()).expect("process numbers are small");
+        let address = Address::new(ports, &password, process_group);
+        let server = start_server(&installation, &folder, ports, process_group)
+            .inspect_err(|_| kill_group(process_group))?;
+        let mut broker = Self { folder, installation, address, epmd, server, _owner: owner };
+        broker.folder.write_address(&broker.address)?;
+        broker.answers().await?;
+        Ok(broker)
+    }
+
+    /// Where the broker of `folder` answers, if one runs there.
+    pub fn find(folder: &Path) -> Option<Address> {
+        let folder = Folder::at(folder).ok()?;
+        folder.address().filter(Address::answers)
+    }
+
+    /// Where the broker of `folder` answers whenever it runs, whether or not it does now.
+    pub fn last_known(folder: &Path) -> Option<Address> {
+        Folder::at(folder).ok()?.address()
+    }
+
+    /// Whether the node's process lives.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.server.try_wait(), Ok(None))
+    }
+
+    /// Where it answers.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// AMQP, password included.
+    pub fn amqp_url(&self) -> &str {
+        &self.address.amqp_url
+    }
+
+    /// The management interface, password included.
+    pub fn management_url(&self) -> &str {
+        &self.address.management_url
+    }
+
+    /// Ends it in order, which takes some seconds.
+    pub async fn stop(mut self) {
+        end(&mut self.server).await;
+    }
+
+    /// Kills the node with SIGKILL. [`restart`](Self::restart) brings it back.
+    pub async fn kill(&mut self) {
+        kill_now(&mut self.server).await;
+    }
+
+    /// Starts the node again on the same ports and the same data, after ending it in order if it still runs.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub async fn restart(&mut self) -> Result<(), LocalBrokerError> {
+        end(&mut self.server).await;
+        let Address { ports, process_group, .. } = self.address;
+        self.server = start_server(&self.installation, &self.folder, ports, process_group)?;
+        self.answers().await
+    }
+
+    /// Lets the node go on without its owner.
+    pub(crate) fn detach(self) -> Address {
+        let address = self.address.clone();
+        std::mem::forget(self);
+        address
+    }
+
+    /// Waits until it takes connections and its management interface answers.
+    async fn answers(&mut self) -> Result<(), LocalBrokerError> {
+        let management = Management::new(&self.address.management_url);
+        let deadline = Instant::now() + START_LIMIT;
+        let mut ask = interval(ASK);
+        while !(self.address.answers() && management.answers().await) {
+            if !matches!(self.server.try_wait(), Ok(None)) {
+                return Err(LocalBrokerError::Ended {
+                    log: self.folder.log(),
+                    words: self.folder.last_words(),
+                });
+            }
+            if deadline < Instant::now() {
+                return Err(LocalBrokerError::Silent { waited: START_LIMIT, log: self.folder.log() });
+            }
+            ask.tick().await;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for LocalBroker {
+    fn drop(&mut self) {
+        kill_group(self.address.process_group);
+        // Both are dead, so this does not block; it keeps them from staying zombies.
+        for child in [&mut self.server, &mut self.epmd] {
+            if let Err(error) = child.wait() {
+                tracing::debug!(%error, "a process of the private broker cannot be waited for");
+            }
+        }
+    }
+}
