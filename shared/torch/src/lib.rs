@@ -1,1 +1,22 @@
-//! torch
+//! What trainers share of libtorch and of images: building blocks, not a framework. Knows nothing of messages.
+
+mod adamw;
+mod gradients;
+pub mod images;
+mod layers;
+mod memory;
+mod native;
+pub mod random;
+mod roots;
+mod runtime;
+mod schedule;
+mod tensor_file;
+
+pub use adamw::{AdamW, AdamWOptions};
+pub use gradients::{accumulate, clip_divisor, gradient_norm, gradients};
+pub use layers::{BatchNorm2d, Conv2d, Linear, Mode, Precision, channels_last};
+pub use memory::cache_budget;
+pub use roots::{RootError, find_below};
+pub use runtime::{beside, default_threads, device, set_up, use_threads};
+pub use schedule::WarmupCosine;
+pub use tensor_file::{TensorFile, TensorFileError, read_tensors, write_tensors};

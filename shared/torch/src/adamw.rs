@@ -1,0 +1,113 @@
+//! AdamW (Loshchilov & Hutter, arXiv 1711.05101) whose state can be saved: tch's own keeps it out of reach.
+
+use tch::{Device, Kind, Tensor, no_grad};
+
+use crate::native::{self, AdamwStep};
+
+/// How AdamW steps. The defaults are PyTorch's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AdamWOptions {
+    /// How slowly the average of the gradients forgets.
+    pub beta1: f64,
+    /// How slowly the average of their squares forgets.
+    pub beta2: f64,
+    /// Keeps the division sane.
+    pub eps: f64,
+    /// Decoupled decay of weights; biases and norms, which have one dimension, do not decay.
+    pub weight_decay: f64,
+}
+
+impl Default for AdamWOptions {
+    fn default() -> Self {
+        Self { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.01 }
+    }
+}
+
+/// The optimiser and its state, over named parameters.
+#[derive(Debug)]
+pub struct AdamW {
+    options: AdamWOptions,
+    names: Vec<String>,
+    parameters: Vec<Tensor>,
+    averages: Vec<Tensor>,
+    squares: Vec<Tensor>,
+    /// Parameters before this one decay, those from it on do not.
+    first_plain: usize,
+    steps: u64,
+    /// `steps` on the device, where the kernel reads it.
+    device_step: Tensor,
+}
+
+impl AdamW {
+    /// An optimiser that has not stepped yet. Gradients are given in the order of [`Self::parameters`].
+    pub fn new(parameters: impl IntoIterator<Item = (String, Tensor)>, options: AdamWOptions) -> Self {
+        let (decayed, plain): (Vec<_>, Vec<_>) =
+            parameters.into_iter().partition(|(_, parameter)| 1 < parameter.dim());
+        let first_plain = decayed.len();
+        let (names, parameters): (Vec<_>, Vec<_>) = decayed.into_iter().chain(plain).unzip();
+        let device = parameters.first().map_or(Device::Cpu, Tensor::device);
+        let zeros = || parameters.iter().map(|parameter| parameter.detach().zeros_like()).collect();
+        Self {
+            options,
+            averages: zeros(),
+            squares: zeros(),
+            names,
+            parameters,
+            first_plain,
+            steps: 0,
+            device_step: Tensor::zeros([], (Kind::Float, device)),
+        }
+    }
+
+    /// What is optimised, in the order in which gradients are given.
+    pub fn parameters(&self) -> &[Tensor] {
+        &self.parameters
+    }
+
+    /// Steps taken.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Moves each parameter against its gradient, which is divided by `divisor` first (see [`crate::clip_divisor`]).
+    /// The gradients are used up: the kernel may write to them.
+    pub fn step(&mut self, gradients: Vec<Tensor>, divisor: &Tensor, lr: f64) {
+        self.steps += 1;
+        no_grad(|| {
+            let _ = self.device_step.fill_(self.steps as f64);
+            for (range, weight_decay) in [
+                (0..self.first_plain, self.options.weight_decay),
+                (self.first_plain..self.parameters.len(), 0.0),
+            ] {
+                native::adamw(&AdamwStep {
+                    parameters: &self.parameters[range.clone()],
+                    gradients: &gradients[range.clone()],
+                    averages: &self.averages[range.clone()],
+                    squares: &self.squares[range],
+                    step: &self.device_step,
+                    divisor,
+                    lr,
+                    betas: (self.options.beta1, self.options.beta2),
+                    weight_decay,
+                    eps: self.options.eps,
+                });
+            }
+        });
+    }
+
+    /// The moments of each parameter by name: `exp_avg.<name>` and `exp_avg_sq.<name>`. With [`Self::steps`], they
+    /// are the whole state.
+    pub fn state(&self) -> impl Iterator<Item = (String, &Tensor)> {
+        let average = self.names.iter().zip(&self.averages).map(|(name, t)| (format!("exp_avg.{name}"), t));
+        let square = self.names.iter().zip(&self.squares).map(|(name, t)| (format!("exp_avg_sq.{name}"), t));
+        average.chain(square)
+    }
+
+    /// Says how many steps were taken, after the tensors of [`Self::state`] have been written to.
+    pub fn set_steps(&mut self, steps: u64) {
+        self.steps = steps;
+    }
+}
+
+#[cfg(test)]
+mod tests;

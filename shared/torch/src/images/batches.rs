@@ -1,0 +1,137 @@
+//! Batches: pure functions of the seed and the step.
+
+use rayon::prelude::*;
+use tch::{Device, Kind, Tensor};
+
+use super::{
+    augment::Augment,
+    set::{ImageSet, Unreadable},
+};
+use crate::random::{Purpose, keyed, order};
+
+/// What is subtracted from each channel, of values from 0 to 1: ImageNet's means.
+pub const CHANNEL_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+/// What each channel is divided by then: ImageNet's standard deviations.
+pub const CHANNEL_STD: [f32; 3] = [0.229, 0.224, 0.225];
+
+/// An image that was readable at the start has become unreadable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} could be read before and cannot be read now: {}", .0.name, .0.reason)]
+pub struct BatchError(Unreadable);
+
+/// Some images and their labels, in main memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    size: u32,
+    /// (N, size, size, 3).
+    pixels: Vec<u8>,
+    labels: Vec<i64>,
+}
+
+impl Batch {
+    /// The images as normalised floats (N, 3, size, size), channels last in memory, and the labels (N).
+    pub fn to_device(&self, device: Device) -> (Tensor, Tensor) {
+        let (count, size) = (self.labels.len() as i64, i64::from(self.size));
+        let per_channel = |values: [f32; 3]| Tensor::from_slice(&values).to_device(device);
+        let mean = per_channel(CHANNEL_MEAN.map(|mean| mean * 255.0));
+        let scale = per_channel(CHANNEL_STD.map(|std| 1.0 / (std * 255.0)));
+        let mut images = Tensor::from_data_size(&self.pixels, &[count, size, size, 3], Kind::Uint8)
+            .to_device(device)
+            .to_kind(Kind::Float);
+        images -= mean;
+        images *= scale;
+        (images.permute([0, 3, 1, 2]), Tensor::from_slice(&self.labels).to_device(device))
+    }
+}
+
+/// The batches of training: whole ones only, each epoch in an order of its own.
+#[derive(Debug)]
+pub struct TrainBatches<'a> {
+    set: &'a ImageSet,
+    augment: Augment,
+    size: u32,
+    batch_size: usize,
+    seed: u64,
+    /// The order of the epoch that was asked for last.
+    order: Option<(u64, Vec<usize>)>,
+}
+
+impl<'a> TrainBatches<'a> {
+    /// Batches of `batch_size` images of `size` pixels.
+    ///
+    /// # Panics
+    /// When the set has fewer images than a batch.
+    pub fn new(set: &'a ImageSet, augment: Augment, size: u32, batch_size: usize, seed: u64) -> Self {
+        assert!((1..=set.files().len()).contains(&batch_size), "a batch is at least one image, at most all");
+        Self { set, augment, size, batch_size, seed, order: None }
+    }
+
+    /// Steps in an epoch. Images that do not fill a batch are left out, others in each epoch.
+    pub fn steps_per_epoch(&self) -> u64 {
+        (self.set.files().len() / self.batch_size) as u64
+    }
+
+    /// The batch of the step with this index, from 0.
+    ///
+    /// # Errors
+    /// When an image must be read again and cannot.
+    pub fn batch(&mut self, step: u64) -> Result<Batch, BatchError> {
+        let (epoch, position) = (step / self.steps_per_epoch(), step % self.steps_per_epoch());
+        if self.order.as_ref().is_none_or(|(known, _)| *known != epoch) {
+            self.order = Some((epoch, order(self.seed, epoch, self.set.files().len())));
+        }
+        let (_, order) = self.order.as_ref().expect("it was set above");
+        let indices = &order[position as usize * self.batch_size..][..self.batch_size];
+        assemble(self.set, indices, self.size, |index, picture, out| {
+            let mut random = keyed(self.seed, Purpose::Augmentation, (epoch, index as u64));
+            self.augment.apply(picture, self.size, &mut random, out);
+        })
+    }
+}
+
+/// The batches of validation: every image once, as it is.
+#[derive(Debug)]
+pub struct ValBatches<'a> {
+    set: &'a ImageSet,
+    size: u32,
+    batch_size: usize,
+}
+
+impl<'a> ValBatches<'a> {
+    /// Batches of at most `batch_size` images of `size` pixels, which the set keeps as squares of that size.
+    pub fn new(set: &'a ImageSet, size: u32, batch_size: usize) -> Self {
+        Self { set, size, batch_size }
+    }
+
+    /// All batches in order.
+    pub fn iter(&self) -> impl Iterator<Item = Result<Batch, BatchError>> {
+        let indices: Vec<usize> = (0..self.set.files().len()).collect();
+        let batch_size = self.batch_size;
+        (0..indices.len().div_ceil(batch_size)).map(move |batch| {
+            let end = ((batch + 1) * batch_size).min(indices.len());
+            assemble(self.set, &indices[batch * batch_size..end], self.size, |_, picture, out| {
+                out.copy_from_slice(&picture.rgb);
+            })
+        })
+    }
+}
+
+fn assemble(
+    set: &ImageSet,
+    indices: &[usize],
+    size: u32,
+    show: impl Fn(usize, &super::Picture, &mut [u8]) + Sync,
+) -> Result<Batch, BatchError> {
+    let image_bytes = (size * size * 3) as usize;
+    let mut pixels = vec![0; indices.len() * image_bytes];
+    pixels
+        .par_chunks_exact_mut(image_bytes)
+        .zip(indices)
+        .try_for_each(|(out, &index)| set.with(index, |picture| show(index, picture, out)))
+        .map_err(BatchError)?;
+    let labels = indices.iter().map(|&index| set.files()[index].label as i64).collect();
+    Ok(Batch { size, pixels, labels })
+}
+
+#[cfg(test)]
+mod tests;

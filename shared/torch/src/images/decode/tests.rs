@@ -1,0 +1,67 @@
+use image::{ImageBuffer, Luma, Rgb, Rgba};
+use proptest::prelude::*;
+
+use super::*;
+
+fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    image.into().write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+#[test]
+fn every_kind_of_picture_becomes_rgb() {
+    let grey = encoded(ImageBuffer::from_pixel(9, 7, Luma([100_u8])), ImageFormat::Png);
+    assert_eq!(decode(&grey, Fit::Square(4)).unwrap(), Picture { width: 4, height: 4, rgb: vec![100; 48] });
+
+    let clear = encoded(ImageBuffer::from_pixel(4, 4, Rgba([0_u8, 0, 0, 0])), ImageFormat::Png);
+    assert_eq!(decode(&clear, Fit::Square(4)).unwrap().rgb, [255; 48]);
+
+    let deep =
+        encoded(ImageBuffer::from_pixel(4, 4, Rgb([257_u16 * 10, 257 * 20, 257 * 30])), ImageFormat::Png);
+    assert_eq!(decode(&deep, Fit::Square(4)).unwrap().rgb, [10, 20, 30].repeat(16));
+
+    let jpeg = encoded(ImageBuffer::from_pixel(8, 8, Rgb([200_u8, 10, 10])), ImageFormat::Jpeg);
+    let rgb = decode(&jpeg, Fit::Square(8)).unwrap().rgb;
+    assert!(rgb.iter().zip([200_u8, 10, 10].iter().cycle()).all(|(a, b)| a.abs_diff(*b) < 6));
+
+    let webp = encoded(ImageBuffer::from_pixel(8, 8, Rgb([1_u8, 2, 3])), ImageFormat::WebP);
+    assert_eq!(decode(&webp, Fit::Square(8)).unwrap().rgb, [1, 2, 3].repeat(64));
+}
+
+#[test]
+fn the_fit_keeps_proportions() {
+    let wide = encoded(ImageBuffer::from_pixel(90, 30, Rgb([1_u8, 2, 3])), ImageFormat::Png);
+    let size = |fit| decode(&wide, fit).map(|picture| (picture.width, picture.height)).unwrap();
+    assert_eq!(size(Fit::Square(16)), (16, 16));
+    assert_eq!(size(Fit::ShortSide(16)), (32, 16));
+    let tall = encoded(ImageBuffer::from_pixel(30, 40, Rgb([1_u8, 2, 3])), ImageFormat::Png);
+    let picture = decode(&tall, Fit::ShortSide(15)).unwrap();
+    assert_eq!((picture.width, picture.height), (15, 20));
+}
+
+#[test]
+fn what_is_no_picture_is_told_apart() {
+    let png = encoded(ImageBuffer::from_pixel(64, 64, Rgb([1_u8, 2, 3])), ImageFormat::Png);
+    let reason = |bytes: &[u8]| decode(bytes, Fit::Square(8)).unwrap_err();
+    assert_eq!(reason(b""), "the file is empty");
+    assert_eq!(reason(b"GIF89a\x01\x00\x01\x00"), "it is Gif; JPEG, PNG and WebP are read");
+    assert_eq!(reason(b"just some text"), "it is not an image; JPEG, PNG and WebP are read");
+    assert!(!reason(&png[..png.len() / 2]).is_empty());
+}
+
+proptest! {
+    /// No bytes make the decoder do anything but decode or refuse.
+    #[test]
+    fn damaged_pictures_are_read_or_refused(at in 0..300_usize, byte: u8, cut in 0..400_usize) {
+        for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP] {
+            let mut bytes = encoded(ImageBuffer::from_fn(12, 9, |x, y| Rgb([x as u8 * 20, y as u8 * 20, 7])), format);
+            let place = at % bytes.len();
+            bytes[place] = byte;
+            bytes.truncate(bytes.len().min(cut.max(1)));
+            if let Ok(picture) = decode(&bytes, Fit::Square(8)) {
+                prop_assert_eq!(picture.rgb.len(), 192);
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Layers with torchvision's parameter names, in fp32 or bf16.
+
+use tch::{
+    Kind, Tensor,
+    nn::{Init, Path},
+};
+
+/// The arithmetic of activations. Parameters are fp32 either way and are cast where they are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// 32-bit floats.
+    Fp32,
+    /// bfloat16 in convolutions; sums inside norms stay in fp32.
+    Bf16,
+}
+
+impl Precision {
+    /// The kind of tensor that activations are.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Fp32 => Kind::Float,
+            Self::Bf16 => Kind::BFloat16,
+        }
+    }
+}
+
+/// A convolution without bias; its weight is cast to the kind of what it is given.
+#[derive(Debug)]
+pub struct Conv2d {
+    weight: Tensor,
+    stride: i64,
+    padding: i64,
+}
+
+impl Conv2d {
+    /// A square kernel whose padding keeps the size at stride 1. The weight is zero until it is initialised.
+    pub fn new(path: &Path<'_>, channels: (i64, i64), kernel: i64, stride: i64) -> Self {
+        let (input, output) = channels;
+        let weight = path.var("weight", &[output, input, kernel, kernel], Init::Const(0.0));
+        Self { weight, stride, padding: kernel / 2 }
+    }
+
+    /// (N, C, H, W) to (N, C', H / stride, W / stride).
+    pub fn forward(&self, input: &Tensor) -> Tensor {
+        let weight = self.weight.to_kind(input.kind());
+        input.conv2d(&weight, None::<Tensor>, [self.stride], [self.padding], [1], 1)
+    }
+}
+
+/// Batch normalisation (Ioffe & Szegedy, arXiv 1502.03167).
+#[derive(Debug)]
+pub struct BatchNorm2d {
+    weight: Tensor,
+    bias: Tensor,
+    running_mean: Tensor,
+    running_var: Tensor,
+}
+
+impl BatchNorm2d {
+    /// PyTorch's defaults.
+    pub fn new(path: &Path<'_>, channels: i64) -> Self {
+        Self {
+            weight: path.var("weight", &[channels], Init::Const(1.0)),
+            bias: path.var("bias", &[channels], Init::Const(0.0)),
+            running_mean: path.zeros_no_train("running_mean", &[channels]),
+            running_var: path.ones_no_train("running_var", &[channels]),
+        }
+    }
+
+    /// (N, C, H, W) to the same. In training, the batch's own statistics are used and the running ones are moved.
+    pub fn forward(&self, input: &Tensor, mode: Mode) -> Tensor {
+        input.batch_norm(
+            Some(&self.weight),
+            Some(&self.bias),
+            Some(&self.running_mean),
+            Some(&self.running_var),
+            mode == Mode::Train,
+            0.1,
+            1e-5,
+            true,
+        )
+    }
+}
+
+/// A fully connected layer.
+#[derive(Debug)]
+pub struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Linear {
+    /// Zero until it is initialised.
+    pub fn new(path: &Path<'_>, input: i64, output: i64) -> Self {
+        Self {
+            weight: path.var("weight", &[output, input], Init::Const(0.0)),
+            bias: path.var("bias", &[output], Init::Const(0.0)),
+        }
+    }
+
+    /// (N, input) to (N, output).
+    pub fn forward(&self, input: &Tensor) -> Tensor {
+        input.linear(&self.weight, Some(&self.bias))
+    }
+}
+
+/// What a forward pass is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Learning.
+    Train,
+    /// Judging.
+    Eval,
+}
+
+/// The same numbers, laid out in memory channel by channel within each pixel, as convolutions like it.
+pub fn channels_last(tensor: &Tensor) -> Tensor {
+    tensor.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
+}

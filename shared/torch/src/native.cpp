@@ -1,0 +1,87 @@
+// The few functions of libtorch that training needs and tch does not bind. Every function returns null, or the text of
+// the exception, which the caller frees. Tensors are borrowed.
+
+#include <ATen/Context.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/_foreach_add.h>
+#include <ATen/ops/_foreach_norm.h>
+#include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/stack.h>
+
+#include <cstring>
+#include <exception>
+#include <vector>
+
+namespace {
+
+template <typename F>
+char *caught(F &&body) {
+  try {
+    body();
+    return nullptr;
+  } catch (const std::exception &error) {
+    return strdup(error.what());
+  }
+}
+
+std::vector<at::Tensor> list(at::Tensor *const *tensors, size_t count) {
+  std::vector<at::Tensor> out;
+  out.reserve(count);
+  for (size_t i = 0; i < count; ++i) out.push_back(*tensors[i]);
+  return out;
+}
+
+// Whether both lie in memory in the same order; dimensions of one element have no order.
+bool same_layout(const at::Tensor &a, const at::Tensor &b) {
+  for (int64_t d = 0; d < a.dim(); ++d) {
+    if (a.size(d) != 1 && a.stride(d) != b.stride(d)) return false;
+  }
+  return true;
+}
+
+} // namespace
+
+extern "C" {
+
+char *rekindle_deterministic() {
+  return caught([] {
+    auto &context = at::globalContext();
+    // Only warns: an operation without a deterministic form shall not end a run.
+    context.setDeterministicAlgorithms(true, /*warn_only=*/true);
+    // Filling each new tensor with NaN finds bugs and costs time.
+    context.setDeterministicFillUninitializedMemory(false);
+    context.setDeterministicCuDNN(true);
+    context.setDeterministicMkldnn(true);
+    context.setBenchmarkCuDNN(false);
+  });
+}
+
+char *rekindle_norm(at::Tensor *const *tensors, size_t count, at::Tensor *norm) {
+  return caught([&] {
+    auto norms = at::_foreach_norm(list(tensors, count), 2);
+    norm->copy_(at::linalg_vector_norm(at::stack(norms)));
+  });
+}
+
+char *rekindle_add(at::Tensor *const *sums, at::Tensor *const *tensors, size_t count) {
+  return caught([&] { at::_foreach_add_(list(sums, count), list(tensors, count)); });
+}
+
+char *rekindle_adamw(at::Tensor *const *parameters, at::Tensor *const *gradients, at::Tensor *const *averages,
+                     at::Tensor *const *squares, size_t count, const at::Tensor *step, const at::Tensor *divisor,
+                     double lr, double beta1, double beta2, double weight_decay, double eps) {
+  return caught([&] {
+    auto params = list(parameters, count);
+    auto grads = list(gradients, count);
+    // The kernel walks through memory, so a gradient must lie there as its parameter does.
+    for (size_t i = 0; i < count; ++i) {
+      if (!same_layout(params[i], grads[i])) grads[i] = at::empty_like(params[i]).copy_(grads[i]);
+    }
+    std::vector<at::Tensor> steps(count, *step);
+    at::_fused_adamw_(params, grads, list(averages, count), list(squares, count), {}, steps, lr, beta1, beta2,
+                      weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false, *divisor);
+  });
+}
+}

@@ -1,0 +1,127 @@
+//! The one place with unsafe code: `native.cpp`, and loading the part of libtorch that knows GPUs.
+#![expect(unsafe_code, reason = "calls into libtorch, behind safe functions that uphold what it asks for")]
+
+use std::ffi::{CStr, CString, c_char};
+
+use tch::{TchError, Tensor};
+use torch_sys::C_tensor;
+
+unsafe extern "C" {
+    fn rekindle_deterministic() -> *mut c_char;
+    fn rekindle_norm(tensors: *const *const C_tensor, count: usize, norm: *mut C_tensor) -> *mut c_char;
+    fn rekindle_add(
+        sums: *const *const C_tensor,
+        tensors: *const *const C_tensor,
+        count: usize,
+    ) -> *mut c_char;
+    fn rekindle_adamw(
+        parameters: *const *const C_tensor,
+        gradients: *const *const C_tensor,
+        averages: *const *const C_tensor,
+        squares: *const *const C_tensor,
+        count: usize,
+        step: *const C_tensor,
+        divisor: *const C_tensor,
+        lr: f64,
+        beta1: f64,
+        beta2: f64,
+        weight_decay: f64,
+        eps: f64,
+    ) -> *mut c_char;
+}
+
+/// Parameters that take one AdamW step together, with what belongs to each, in one order.
+pub(crate) struct AdamwStep<'a> {
+    pub(crate) parameters: &'a [Tensor],
+    pub(crate) gradients: &'a [Tensor],
+    pub(crate) averages: &'a [Tensor],
+    pub(crate) squares: &'a [Tensor],
+    /// The number of this step, from 1, as an fp32 scalar on the parameters' device.
+    pub(crate) step: &'a Tensor,
+    /// What each gradient is divided by, likewise.
+    pub(crate) divisor: &'a Tensor,
+    pub(crate) lr: f64,
+    pub(crate) betas: (f64, f64),
+    pub(crate) weight_decay: f64,
+    pub(crate) eps: f64,
+}
+
+/// Asks libtorch for operations that give the same bytes each time.
+pub(crate) fn deterministic() {
+    // SAFETY: takes nothing; an exception comes back as text.
+    unwrap(unsafe { rekindle_deterministic() });
+}
+
+/// Writes the norm of all `tensors` together into the scalar `norm`, without waiting for the device.
+pub(crate) fn norm(tensors: &[Tensor], norm: &mut Tensor) {
+    let list = pointers(tensors);
+    // SAFETY: `list` holds `len` live tensors, which are only read.
+    unwrap(unsafe { rekindle_norm(list.as_ptr(), list.len(), norm.as_mut_ptr()) });
+}
+
+/// Adds each of `tensors` to its own of `sums`.
+pub(crate) fn add(sums: &mut [Tensor], tensors: &[Tensor]) {
+    assert_eq!(sums.len(), tensors.len(), "each sum takes one tensor");
+    let (sums, tensors) = (pointers(sums), pointers(tensors));
+    // SAFETY: both lists hold `len` live tensors; the sums are exclusively borrowed.
+    unwrap(unsafe { rekindle_add(sums.as_ptr(), tensors.as_ptr(), sums.len()) });
+}
+
+/// One fused AdamW step.
+pub(crate) fn adamw(step: &AdamwStep<'_>) {
+    let count = step.parameters.len();
+    assert!(
+        [step.gradients.len(), step.averages.len(), step.squares.len()] == [count; 3],
+        "each parameter has a gradient and two moments"
+    );
+    let (parameters, gradients) = (pointers(step.parameters), pointers(step.gradients));
+    let (averages, squares) = (pointers(step.averages), pointers(step.squares));
+    // SAFETY: each list holds `count` live tensors. Libtorch's tensors are shared handles, so writing through them
+    // needs no exclusive borrow; the caller runs without gradient tracking.
+    unwrap(unsafe {
+        rekindle_adamw(
+            parameters.as_ptr(),
+            gradients.as_ptr(),
+            averages.as_ptr(),
+            squares.as_ptr(),
+            count,
+            step.step.as_ptr(),
+            step.divisor.as_ptr(),
+            step.lr,
+            step.betas.0,
+            step.betas.1,
+            step.weight_decay,
+            step.eps,
+        )
+    });
+}
+
+/// Loads a library by name, for good.
+pub(crate) fn load_library(name: &str) -> Result<(), String> {
+    let name = CString::new(name).map_err(|error| error.to_string())?;
+    // SAFETY: the name is a C string. The library's constructors register GPU kernels; nothing of it is called here.
+    let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_LAZY | libc::RTLD_GLOBAL) };
+    if !handle.is_null() {
+        return Ok(());
+    }
+    // SAFETY: after a failure, dlerror returns a C string that lives until the next call on this thread.
+    Err(unsafe { CStr::from_ptr(libc::dlerror()) }.to_string_lossy().into_owned())
+}
+
+fn pointers(tensors: &[Tensor]) -> Vec<*const C_tensor> {
+    tensors.iter().map(Tensor::as_ptr).collect()
+}
+
+/// Fails as every operation of tch does, so that callers see one kind of failure.
+fn unwrap(exception: *mut c_char) {
+    if exception.is_null() {
+        return;
+    }
+    // SAFETY: not null, so it is a C string from strdup, and nobody else frees it.
+    let message = unsafe {
+        let message = CStr::from_ptr(exception).to_string_lossy().into_owned();
+        libc::free(exception.cast());
+        message
+    };
+    panic!("{:?}", TchError::Torch(message));
+}

@@ -1,0 +1,45 @@
+//! Libtorch as a process uses it: its GPU half, its threads, its determinism.
+
+use tch::{Cuda, Device};
+
+use crate::native;
+
+/// Prepares libtorch. To be called first thing in `main`: whether there is a GPU is found out once, and for good.
+///
+/// The GPU half of libtorch is a library that no symbol refers to, so the linker leaves it out; it is loaded here
+/// where it is installed. From here on, operations that can give the same bytes each time do.
+pub fn set_up() {
+    match native::load_library("libtorch_cuda.so") {
+        Ok(()) => tracing::debug!("loaded libtorch's GPU half"),
+        Err(error) => {
+            tracing::debug!(error, "libtorch's GPU half is not here or not whole; training on the CPU")
+        }
+    }
+    native::deterministic();
+}
+
+/// The GPU where there is one, else the CPU.
+pub fn device() -> Device {
+    if Cuda::is_available() { Device::Cuda(0) } else { Device::Cpu }
+}
+
+/// How many threads a run computes with, unless it goes on from one that used another number: one a core.
+pub fn default_threads() -> u32 {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32)
+}
+
+/// Computes with exactly so many threads on this thread from now on. Sums are split over threads, and the order of
+/// summing decides the last bits, so a run that shall end with the same bytes needs the same number.
+pub fn use_threads(threads: u32) {
+    tch::set_num_threads(threads.cast_signed());
+}
+
+/// Does `other` on the worker pool while `here` runs on this thread, and returns when both are done.
+pub fn beside<A: Send, B>(other: impl FnOnce() -> A + Send, here: impl FnOnce() -> B) -> (A, B) {
+    let mut result = None;
+    let here = rayon::in_place_scope(|scope| {
+        scope.spawn(|_| result = Some(other()));
+        here()
+    });
+    (result.expect("the scope ends after what was spawned in it"), here)
+}
