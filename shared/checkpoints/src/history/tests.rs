@@ -6,7 +6,7 @@ use std::{
     collections::HashSet,
     future::Future,
     path::Path,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
     time::Duration,
@@ -68,6 +68,34 @@ proptest! {
         let world = World::new();
         let outcomes = world.play(&processes, turns);
         world.check(&outcomes)?;
+    }
+}
+
+/// Stops a commit after each of its operations in turn, lets others do all of theirs, and lets it go on.
+#[test]
+fn a_commit_that_is_held_up_names_no_file_that_was_removed_meanwhile() {
+    let (commit, open) = (|file| Act::Commit { token: 1, file }, |token| Act::Open { token });
+    let others = [
+        vec![Act::Sweep],
+        // The second removal forgets the first, whose files are gone by then.
+        vec![Act::Sweep, Act::Prune { keep_last: 0 }],
+        vec![Act::Sweep, Act::Prune { keep_last: 0 }, Act::Trim],
+        vec![open(2), Act::Trim],
+        vec![open(2), open(3), Act::Sweep, Act::Trim],
+    ];
+    for (others, steps) in others.iter().flat_map(|others| (0..40).map(move |steps| (others, steps))) {
+        let world = World::new();
+        let mut outcomes = world.play(&[vec![open(1), commit(0), commit(1)]], Vec::new());
+        let held_up = commit(2);
+        let mut held_up = pin!(world.perform(&held_up));
+        let mut context = Context::from_waker(Waker::noop());
+        let early = (0..steps).find_map(|_| match held_up.as_mut().poll(&mut context) {
+            Poll::Ready(outcome) => Some(outcome),
+            Poll::Pending => None,
+        });
+        outcomes.extend(world.play(std::slice::from_ref(others), Vec::new()));
+        outcomes.push(early.unwrap_or_else(|| drive(held_up)));
+        world.check(&outcomes).unwrap_or_else(|error| panic!("{others:?} after {steps}: {error}"));
     }
 }
 
@@ -206,7 +234,7 @@ impl World {
 
 /// Polls a future until it is ready; the store never waits for anything.
 fn drive<T>(future: impl Future<Output = T>) -> T {
-    let mut future = std::pin::pin!(future);
+    let mut future = pin!(future);
     loop {
         if let Poll::Ready(done) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             return done;
