@@ -32,8 +32,8 @@ def install_missing() -> bool:
             f"{', '.join(missing)} cannot be found, and there is no apt-get to install it. Install a C++ compiler, "
             "RabbitMQ 3.10 or newer and pip by this system's own means, then run this again."
         )
-    say(f"installs Debian's {', '.join(missing)}")
     as_root = privilege(missing)
+    say(f"installs Debian's {', '.join(missing)}")
     with services_held(as_root):
         apt(as_root, "update", missing)
         apt(as_root, "install", missing)
