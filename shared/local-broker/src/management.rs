@@ -118,6 +118,39 @@ impl Management {
         self.get(format!("/api/queues/{}", escape(vhost))).await
     }
 
+    /// Makes a durable queue, for one who wants to see what passes an exchange.
+    ///
+    /// # Errors
+    /// [`ManagementError`] names the request and the answer.
+    pub async fn create_queue(&self, vhost: &str, queue: &str) -> Result<(), ManagementError> {
+        let path = queue_path(vhost, queue);
+        self.ask(Method::PUT, path, Some(json!({ "durable": true }))).await.map(drop)
+    }
+
+    /// Has what an exchange gets under `key` come into a queue too.
+    ///
+    /// # Errors
+    /// [`ManagementError`] names the request and the answer.
+    pub async fn bind(
+        &self,
+        vhost: &str,
+        exchange: &str,
+        key: &str,
+        queue: &str,
+    ) -> Result<(), ManagementError> {
+        let [vhost, exchange, queue] = [vhost, exchange, queue].map(escape);
+        let path = format!("/api/bindings/{vhost}/e/{exchange}/q/{queue}");
+        self.ask(Method::POST, path, Some(json!({ "routing_key": key }))).await.map(drop)
+    }
+
+    /// Deletes a queue with everything in it. One that is not there is no error.
+    ///
+    /// # Errors
+    /// [`ManagementError`] names the request and the answer.
+    pub async fn delete_queue(&self, vhost: &str, queue: &str) -> Result<(), ManagementError> {
+        ignore_missing(self.ask(Method::DELETE, queue_path(vhost, queue), None).await)
+    }
+
     /// Closes every connection to a virtual host that the interface knows of, and says how many it closed. It learns of
     /// a connection a second or so after it is made.
     ///
@@ -183,6 +216,10 @@ fn ignore_missing(answer: Result<Vec<u8>, ManagementError>) -> Result<(), Manage
         Err(ManagementError::Refused { status: StatusCode::NOT_FOUND, .. }) => Ok(()),
         answer => answer.map(drop),
     }
+}
+
+fn queue_path(vhost: &str, queue: &str) -> String {
+    format!("/api/queues/{}/{}", escape(vhost), escape(queue))
 }
 
 fn vhost_path(name: &str) -> String {

@@ -95,6 +95,11 @@ impl LocalBroker {
         &self.address.management_url
     }
 
+    /// Whether its process lives. It may have been killed from outside.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.server.try_wait(), Ok(None))
+    }
+
     /// Ends it in order, which takes some seconds.
     pub async fn stop(mut self) {
         end(&mut self.server).await;
@@ -129,7 +134,7 @@ impl LocalBroker {
         let deadline = Instant::now() + START_LIMIT;
         let mut ask = interval(ASK);
         while !(self.address.answers() && management.answers().await) {
-            if !matches!(self.server.try_wait(), Ok(None)) {
+            if !self.is_running() {
                 return Err(LocalBrokerError::Ended {
                     log: self.folder.log(),
                     words: self.folder.last_words(),
