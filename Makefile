@@ -34,6 +34,7 @@ demo: build ## Train on a real broker, kill the trainer, watch it recover (DATA=
 
 .PHONY: test
 test: build ## Run every test (TEST=name: some of them)
+	python3 -m unittest discover --start-directory scripts --top-level-directory scripts
 ifeq ($(NEXTEST),yes)
 	cargo nextest run --workspace $(NEXTEST_PROFILE) $(TEST)
 else
