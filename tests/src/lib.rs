@@ -1,1 +1,25 @@
-//! system-tests
+//! What the system tests share: a whole Rekindle for each test, the step workload whose weights remember every step,
+//! and the means to disturb it all.
+
+mod clean;
+mod config;
+mod duplicator;
+mod events;
+mod folder;
+mod full_disk;
+mod hold;
+mod home;
+mod process;
+mod program;
+pub mod step;
+mod system;
+mod wait;
+
+pub use clean::RefusedMessage;
+pub use duplicator::Duplicator;
+pub use full_disk::FullDisk;
+pub use hold::Hold;
+pub use program::{Program, SCHEDULER, STORE};
+pub use step::{How, StepParams};
+pub use system::{System, submission};
+pub use wait::wait_for;

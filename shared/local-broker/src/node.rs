@@ -75,11 +75,6 @@ impl LocalBroker {
         Folder::at(folder).ok()?.address()
     }
 
-    /// Whether the node's process lives.
-    pub fn is_running(&mut self) -> bool {
-        matches!(self.server.try_wait(), Ok(None))
-    }
-
     /// Where it answers.
     pub fn address(&self) -> &Address {
         &self.address

@@ -1,0 +1,30 @@
+//! The settings file of one system under test.
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+const BASE: &str = include_str!("rekindle.toml");
+
+/// Writes the settings to `file`, with `changes` such as `("scheduler.lease", "2s")` to what is usual here.
+///
+/// # Panics
+/// When a change names a section that is none.
+pub(crate) fn write(file: &Path, changes: &[(&str, &str)]) {
+    let mut settings: Table = BASE.parse().expect("the usual settings are TOML");
+    for (path, value) in changes {
+        set(&mut settings, path, value);
+    }
+    std::fs::write(file, settings.to_string()).expect("the settings can be written");
+}
+
+fn set(settings: &mut Table, path: &str, value: &str) {
+    let (sections, key) = path.rsplit_once('.').expect("a change names a section and a key");
+    let mut table = settings;
+    for section in sections.split('.') {
+        table =
+            table[section].as_table_mut().unwrap_or_else(|| panic!("{section:?} in {path:?} is no section"));
+    }
+    let value = value.parse::<i64>().map_or_else(|_| Value::from(value), Value::from);
+    table.insert(key.into(), value);
+}

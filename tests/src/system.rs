@@ -1,0 +1,263 @@
+//! A whole Rekindle of its own for one test: real programs, a virtual host on a real broker, a folder.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use broker::{Broker, BrokerOptions, Outgoing, RequestError};
+use contract::{
+    JobId, Request, SubmitJob, Workload,
+    control::{GetJob, JobState, JobView},
+    names::{JOBS_EXCHANGE, SUBMIT_KEY},
+};
+use local_broker::testing::Proxy;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config,
+    events::Events,
+    folder::Folder,
+    home::Home,
+    process::Process,
+    program::{Program, SCHEDULER},
+    step::{StepParams, WORKLOAD},
+    wait::{LIMIT, wait_for},
+};
+
+/// How long one question to a service may take; while it is down, it is asked again.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A running system. [`System::end`] holds it to the promises.
+pub struct System {
+    /// The test's own line to the broker.
+    pub broker: Broker,
+    /// What was told on the events exchange.
+    pub events: Events,
+    home: Home,
+    pub(crate) folder: Folder,
+    pub(crate) jobs: BTreeMap<JobId, SubmitJob>,
+    programs: BTreeMap<String, Running>,
+}
+
+struct Running {
+    program: Program,
+    process: Option<Process>,
+    line: Proxy,
+}
+
+impl System {
+    /// A scheduler, a checkpoint-store and one trainer of steps, `host-0`, with `changes` to the usual settings.
+    pub async fn start(name: &str, changes: &[(&str, &str)]) -> Self {
+        let mut system = Self::bare(name, changes).await;
+        system.launch_all([Program::step_trainer("host-0")]).await;
+        system
+    }
+
+    /// The same without any program.
+    pub async fn bare(name: &str, changes: &[(&str, &str)]) -> Self {
+        Self::at(Home::shared().await, name, changes).await
+    }
+
+    /// The same on a broker of its own, which can be killed.
+    pub async fn with_own_broker(name: &str, changes: &[(&str, &str)]) -> Self {
+        Self::at(Home::private().await, name, changes).await
+    }
+
+    async fn at(home: Home, name: &str, changes: &[(&str, &str)]) -> Self {
+        let folder = Folder::create(name);
+        config::write(&folder.path().join("rekindle.toml"), changes);
+        for made in ["logs", "datasets", "holds"] {
+            std::fs::create_dir(folder.path().join(made)).expect("a new folder can be filled");
+        }
+        let options =
+            BrokerOptions { url: home.url().into(), heartbeat: Duration::from_secs(5), name: "test".into() };
+        let broker = Broker::connect(options, &CancellationToken::new()).await.expect("the broker answers");
+        let events = Events::listen(&broker).await;
+        Self { broker, events, home, folder, jobs: BTreeMap::new(), programs: BTreeMap::new() }
+    }
+
+    /// Kills RabbitMQ and starts it again.
+    ///
+    /// # Panics
+    /// When others use it too.
+    pub async fn restart_broker(&mut self) {
+        let Home::Private(broker) = &mut self.home else { panic!("this broker is not only ours to kill") };
+        broker.node.kill().await;
+        broker.node.restart().await.expect("the broker starts again");
+    }
+
+    /// The broker under it.
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// The broker's address, password included.
+    pub fn broker_url(&self) -> &str {
+        self.home.url()
+    }
+
+    /// This system's folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where holds carry their words.
+    pub fn holds(&self) -> PathBuf {
+        self.path().join("holds")
+    }
+
+    /// Starts a scheduler, a checkpoint-store, and trainers.
+    pub async fn launch_all(&mut self, trainers: impl IntoIterator<Item = Program>) {
+        for program in [Program::scheduler(SCHEDULER), Program::store()].into_iter().chain(trainers) {
+            self.launch(program).await;
+        }
+    }
+
+    /// Starts a program, with a line of its own to the broker.
+    pub async fn launch(&mut self, program: Program) {
+        let line = Proxy::start(self.home.url()).await.expect("there is a free port");
+        let process = Some(self.spawn(&program, &line));
+        self.programs.insert(program.name.clone(), Running { program, process, line });
+    }
+
+    fn spawn(&self, program: &Program, line: &Proxy) -> Process {
+        let file = self.path().join("rekindle.toml").display().to_string();
+        let mut variables = program.variables.clone();
+        variables.push(("REKINDLE_CONFIG".into(), file));
+        variables.push(("REKINDLE__BROKER__URL".into(), line.url().into()));
+        let log = self.path().join("logs").join(format!("{}.log", program.name));
+        Process::start(program.file, program.arguments, &variables, &log)
+    }
+
+    /// A program's process.
+    pub fn process(&mut self, name: &str) -> &mut Process {
+        self.running(name).process.as_mut().unwrap_or_else(|| panic!("{name} is not running"))
+    }
+
+    /// A program's line to the broker.
+    pub fn line(&mut self, name: &str) -> &Proxy {
+        &self.running(name).line
+    }
+
+    /// Kills a program.
+    pub async fn kill(&mut self, name: &str) {
+        self.take(name).kill().await;
+    }
+
+    /// Takes a program's process out of the system's hands.
+    pub fn take(&mut self, name: &str) -> Process {
+        self.running(name).process.take().unwrap_or_else(|| panic!("{name} is not running"))
+    }
+
+    /// Starts a program again that has ended or was killed.
+    pub fn relaunch(&mut self, name: &str) {
+        let running = &self.programs[name];
+        let process = self.spawn(&running.program, &running.line);
+        self.running(name).process = Some(process);
+    }
+
+    /// Kills a program and starts it again.
+    pub async fn restart(&mut self, name: &str) {
+        self.kill(name).await;
+        self.relaunch(name);
+    }
+
+    fn running(&mut self, name: &str) -> &mut Running {
+        self.programs.get_mut(name).unwrap_or_else(|| panic!("there is no program {name}"))
+    }
+
+    /// Asks the programs to end and waits until all have, cleanly. Trainers first: they still have things to say.
+    pub async fn shut_down(&mut self) {
+        let mut programs = std::mem::take(&mut self.programs);
+        let services = programs.split_off("scheduler").into_values().chain(programs.into_values());
+        let (services, trainers): (Vec<_>, Vec<_>) =
+            services.partition(|running| matches!(running.program.file, "scheduler" | "checkpoint-store"));
+        for running in trainers.into_iter().chain(services) {
+            if let Some(process) = running.process {
+                process.shut_down().await;
+            }
+        }
+    }
+
+    /// Submits a job of steps under a name.
+    pub async fn submit(&mut self, name: &str, params: &StepParams) -> JobId {
+        self.submit_with(name, params, |_| {}).await
+    }
+
+    /// The same with changes to the submission.
+    pub async fn submit_with(
+        &mut self,
+        name: &str,
+        params: &StepParams,
+        change: impl FnOnce(&mut SubmitJob),
+    ) -> JobId {
+        let mut submission = submission(name, params);
+        change(&mut submission);
+        let accepted = self.ask(&submission).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        self.expect(submission);
+        accepted.job_id
+    }
+
+    /// Publishes a submission as an outside publisher does that waits for no answer.
+    pub async fn publish(&mut self, submission: &SubmitJob) -> JobId {
+        let message = Outgoing::new(JOBS_EXCHANGE, SUBMIT_KEY, submission);
+        self.broker.publish(message).await.expect("the broker takes a submission");
+        self.expect(submission.clone())
+    }
+
+    /// Has a job held to the promises that was submitted by other means.
+    pub fn expect(&mut self, submission: SubmitJob) -> JobId {
+        let id = submission.job_id.clone().expect("jobs of tests have names");
+        self.jobs.insert(id.clone(), submission);
+        id
+    }
+
+    /// Asks a service until it answers.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub async fn ask<R: Request>(&self, request: &R) -> Result<R::Reply, contract::Refused> {
+        wait_for(R::KIND, async || match self.broker.request(request, PATIENCE).await {
+            Ok(reply) => Some(Ok(reply)),
+            Err(RequestError::Refused(refused)) if refused.reason != contract::Refusal::Unavailable => {
+                Some(Err(refused))
+            }
+            Err(_) => None,
+        })
+        .await
+    }
+
+    /// A job as it is now.
+    pub async fn view(&self, job: &JobId) -> JobView {
+        self.ask(&GetJob { job_id: job.clone() }).await.unwrap_or_else(|error| panic!("{job}: {error}"))
+    }
+
+    /// Waits until `holds` for a job.
+    pub async fn until(&self, job: &JobId, what: &str, holds: impl Fn(&JobView) -> bool) -> JobView {
+        let deadline = tokio::time::Instant::now() + LIMIT;
+        loop {
+            let view = self.view(job).await;
+            if holds(&view) {
+                return view;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{job} is not {what}: {view:#?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until a job is in a state.
+    pub async fn state(&self, job: &JobId, state: JobState) -> JobView {
+        let view = self.until(job, state.as_str(), |view| view.state == state || view.state.is_end()).await;
+        assert_eq!(view.state, state, "{view:#?}");
+        view
+    }
+}
+
+/// A submission of steps under a name.
+pub fn submission(name: &str, params: &StepParams) -> SubmitJob {
+    let workload = Workload::new(WORKLOAD).expect("the name is a valid one");
+    let job_id = JobId::new(name).unwrap_or_else(|error| panic!("{error}"));
+    SubmitJob { job_id: Some(job_id), ..SubmitJob::new(workload, params.to_map()) }
+}

@@ -1,0 +1,73 @@
+//! Checkpoints that rot, and disks that fill up.
+
+use std::{fs, path::Path};
+
+use contract::{control::JobState, events::AttemptStarted};
+use system_tests::{FullDisk, Hold, STORE, StepParams, System};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_flipped_bit() {
+    resumes_from_the_one_before("flipped-bit", |file| {
+        let mut bytes = fs::read(file).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(file, bytes).unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_cut_short() {
+    resumes_from_the_one_before("cut-short", |file| {
+        let bytes = fs::read(file).unwrap();
+        fs::write(file, &bytes[..bytes.len() - 1]).unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_gone() {
+    resumes_from_the_one_before("file-gone", |file| fs::remove_file(file).unwrap()).await;
+}
+
+async fn resumes_from_the_one_before(name: &str, damage: impl Fn(&Path)) {
+    let mut system = System::start(name, &[]).await;
+    let hold = Hold::at_step(&system.holds(), 25);
+    let job = system.submit("job", &StepParams::steps(40).checkpoint_every(10).hold(&hold)).await;
+    hold.reached().await;
+    system
+        .until(&job, "checkpointed at 20", |view| view.attempts[0].progress.checkpoint_step == Some(20))
+        .await;
+
+    let newest = system.checkpoints(&job).await.into_iter().max_by_key(|manifest| manifest.step).unwrap();
+    assert_eq!(newest.step, 20);
+    damage(&system.path().join("checkpoints").join(&newest.key));
+    system.restart("host-0").await;
+
+    let view = system.state(&job, JobState::Succeeded).await;
+    assert_eq!(view.attempts[1].resumed_from_step, Some(10), "{view:#?}");
+    let started = system.events.first::<AttemptStarted>(|started| started.attempt == 2).await;
+    assert!(started.damaged[0].contains(&newest.key), "{started:?}");
+    system.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_waited_out() {
+    let mut system = System::start("full-disk", &[("workloads.step.retry.max_retries", "50")]).await;
+    let Some(disk) = FullDisk::over(&system.path().join("checkpoints")) else {
+        eprintln!("skipped: a small disk cannot be mounted here (that needs root)");
+        system.end().await;
+        return;
+    };
+    system.restart(STORE).await;
+    disk.fill();
+    let job = system.submit("job", &StepParams::steps(30).checkpoint_every(5)).await;
+    let view = system.until(&job, "failed once", |view| 1 < view.attempts.len() || view.state.is_end()).await;
+    assert!(!view.state.is_end(), "{view:#?}");
+    let failure = view.attempts[0].failure.as_ref().expect("the first attempt failed");
+    assert!(failure.message.contains("no space left"), "{failure}");
+
+    disk.free();
+    system.state(&job, JobState::Succeeded).await;
+    system.end().await;
+}

@@ -1,0 +1,16 @@
+//! Black-box tests: real programs against a real broker, and everything that can go wrong between them.
+
+mod architecture;
+mod bad_messages;
+mod broker_deaths;
+mod cancellation;
+mod classifier;
+mod damage;
+mod duplicates;
+mod endings;
+mod identity;
+mod lines;
+mod python;
+mod scheduler_deaths;
+mod store_deaths;
+mod trainer_deaths;
