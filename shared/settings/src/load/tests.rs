@@ -135,7 +135,8 @@ fn values_of_the_wrong_kind_are_named() {
             GPU class "t 4" is not valid: it takes 1 to 32 characters of a-z, A-Z, 0-9, '-' and '_' for key `workloads.classifier.gpu[0]`
         "#]],
     );
-    expect!["cannot read the settings file /nowhere/rekindle.toml: No such file or directory (os error 2)"].assert_eq(&refusal(load(Path::new("/nowhere/rekindle.toml"), [])));
+    expect!["cannot read the settings file /nowhere/rekindle.toml: No such file or directory (os error 2)"]
+        .assert_eq(&refusal(load(Path::new("/nowhere/rekindle.toml"), [])));
 }
 
 #[test]
@@ -171,7 +172,8 @@ fn values_that_make_no_sense_are_named() {
 #[test]
 fn a_password_is_never_told() {
     let refused = refusal(with_variables(&["REKINDLE__BROKER__URL=http://user:secret@host"]));
-    expect!["broker.url is not an AMQP address; it takes amqp://user:password@host:5672/vhost"].assert_eq(&refused);
+    expect!["broker.url is not an AMQP address; it takes amqp://user:password@host:5672/vhost"]
+        .assert_eq(&refused);
     let taken = with_variables(&["REKINDLE__BROKER__URL=amqp://user:secret@host"]).unwrap();
     assert!(!format!("{taken:?}").contains("secret@"));
 }
