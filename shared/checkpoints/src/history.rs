@@ -85,14 +85,6 @@ impl History {
         Err(StoreError::Contended { job: self.job.clone() }.into())
     }
 
-    /// Whether any attempt has opened it.
-    ///
-    /// # Errors
-    /// When the log cannot be read.
-    pub async fn exists(&self) -> Result<bool, StoreError> {
-        Ok(self.log.head().await?.number != 0)
-    }
-
     /// All checkpoints, newest first; with `verify`, each one's damage.
     ///
     /// # Errors

@@ -1,0 +1,62 @@
+//! What can be asked of this service.
+
+use contract::{
+    DecodeError, Message, Refusal, Refused,
+    checkpoints::{CommitCheckpoint, ListCheckpoints, OpenHistory},
+};
+
+use checkpoints::{HistoryError, StoreError};
+
+/// A request, read.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Open(OpenHistory),
+    Commit(CommitCheckpoint),
+    List(ListCheckpoints),
+}
+
+impl Request {
+    /// Reads whichever request it is.
+    pub(crate) fn decode(body: &[u8]) -> Result<Self, DecodeError> {
+        let kind = contract::kind_of(body)?;
+        match kind.as_str() {
+            OpenHistory::KIND => contract::decode(body).map(Self::Open),
+            CommitCheckpoint::KIND => contract::decode(body).map(Self::Commit),
+            ListCheckpoints::KIND => contract::decode(body).map(Self::List),
+            _ => Err(DecodeError::WrongKind {
+                found: kind,
+                expected: "checkpoint.open, checkpoint.commit or checkpoint.list",
+            }),
+        }
+    }
+}
+
+/// What an error means to whoever asked.
+pub(crate) fn refused(error: HistoryError) -> Refused {
+    let reason = match &error {
+        HistoryError::Fenced { .. } => Refusal::Fenced,
+        HistoryError::Late { .. } => Refusal::Conflict,
+        HistoryError::NotOpened { .. }
+        | HistoryError::Foreign { .. }
+        | HistoryError::Store(StoreError::Damaged { .. }) => Refusal::Invalid,
+        HistoryError::Store(_) => Refusal::Unavailable,
+    };
+    Refused::new(reason, format!("{:#}", anyhow::Error::from(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_request_of_ours_is_told_what_would_be() {
+        let job_id = contract::JobId::new("a").unwrap();
+        let list = contract::encode(&ListCheckpoints { job_id, verify: true });
+        assert!(matches!(Request::decode(&list), Ok(Request::List(list)) if list.verify));
+
+        let goodbye = br#"{ "kind": "worker.goodbye", "version": 1 }"#;
+        let told = Request::decode(goodbye).unwrap_err().to_string();
+        assert!(told.contains("checkpoint.open, checkpoint.commit or checkpoint.list"), "{told}");
+        assert!(matches!(Request::decode(b"what?"), Err(DecodeError::NotAnEnvelope(_))));
+    }
+}
