@@ -20,7 +20,10 @@ use tracing_subscriber::{
 };
 
 pub use metrics::{counter, gauge, histogram};
-pub use opentelemetry::KeyValue;
+pub use opentelemetry::{
+    KeyValue,
+    metrics::{Counter, Gauge, Histogram},
+};
 pub use otlp::Guard;
 pub use propagation::{set_parent, traceparent};
 
