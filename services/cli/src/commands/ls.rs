@@ -1,0 +1,111 @@
+//! `rekindle ls`: jobs, newest first.
+
+use clap::builder::PossibleValuesParser;
+use contract::{
+    JobId, Workload,
+    control::{JobList, JobState, JobSummary, ListJobs},
+};
+
+use crate::{
+    context::Context,
+    exit::Exit,
+    text::{Clock, dollars, figure, steps, table},
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Only jobs in these states.
+    #[arg(long, short, value_delimiter = ',', value_parser = states())]
+    state: Vec<String>,
+    /// Only this owner's.
+    #[arg(long)]
+    owner: Option<String>,
+    /// Only this kind of work.
+    #[arg(long, short)]
+    workload: Option<Workload>,
+    /// At most so many.
+    #[arg(long, short = 'n', default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
+    limit: u32,
+    /// Only jobs submitted before this one.
+    #[arg(long, value_name = "JOB")]
+    before: Option<JobId>,
+}
+
+fn states() -> PossibleValuesParser {
+    PossibleValuesParser::new(JobState::ALL.map(JobState::as_str))
+}
+
+pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Exit> {
+    let chosen = |state: &JobState| arguments.state.iter().any(|name| name == state.as_str());
+    let request = ListJobs {
+        states: JobState::ALL.into_iter().filter(chosen).collect(),
+        owner: arguments.owner.clone(),
+        workload: arguments.workload.clone(),
+        before: arguments.before.clone(),
+        limit: arguments.limit,
+    };
+    let list = context.connect().await?.ask(&request).await?;
+    context.output.answer(&list, || describe(&list, &context.clock()))?;
+    Ok(Exit::Success)
+}
+
+fn describe(list: &JobList, clock: &Clock) -> String {
+    if list.jobs.is_empty() {
+        return "no jobs\n".into();
+    }
+    let header =
+        ["JOB", "STATE", "WORKLOAD", "GPU", "ATTEMPTS", "STEP", "LOSS", "COST", "SUBMITTED", "OWNER"];
+    let mut text = table(&header, list.jobs.iter().map(|job| row(job, clock)));
+    if let (true, Some(last)) = (list.more, list.jobs.last()) {
+        text = format!("{text}there are more: --before {}\n", last.job_id);
+    }
+    text
+}
+
+fn row(job: &JobSummary, clock: &Clock) -> Vec<String> {
+    let failure = job.failure.map(|class| format!(" ({class})"));
+    vec![
+        job.job_id.to_string(),
+        format!("{}{}", job.state, failure.unwrap_or_default()),
+        job.workload.to_string(),
+        job.gpu.to_string(),
+        job.attempts.to_string(),
+        steps(&job.progress),
+        job.progress.loss.map(figure).unwrap_or_default(),
+        dollars(job.usd),
+        clock.distance(job.submitted_at),
+        job.owner.clone(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::Timestamp;
+    use expect_test::expect;
+
+    use super::*;
+
+    fn list() -> JobList {
+        let text = include_str!("../../../../shared/contract/golden/job.list_reply.v1.json");
+        contract::decode(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn jobs_are_a_table() {
+        let list = JobList { more: true, ..list() };
+        let submitted = list.jobs[0].submitted_at;
+        let clock = Clock { now: Timestamp(submitted.0 + 200_000), zone: jiff::tz::TimeZone::UTC };
+        expect![[r#"
+            JOB        STATE       WORKLOAD    GPU  ATTEMPTS  STEP              LOSS    COST   SUBMITTED   OWNER
+            flowers-7  dead (oom)  classifier  l4   2         1200/4000 (30 %)  0.4375  $0.25  3m 20s ago  vision-team
+            there are more: --before flowers-7
+        "#]].assert_eq(&describe(&list, &clock));
+    }
+
+    #[test]
+    fn no_jobs_are_said_to_be_none() {
+        let list = JobList { jobs: Vec::new(), more: false };
+        let clock = Clock { now: Timestamp(0), zone: jiff::tz::TimeZone::UTC };
+        assert_eq!(describe(&list, &clock), "no jobs\n");
+    }
+}

@@ -1,0 +1,147 @@
+//! What runs, in which order, with which settings.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, ensure};
+use contract::WorkerId;
+use settings::Settings;
+
+use super::gpus::Gpu;
+
+/// How long a service without runs of its own may take to stop.
+const SERVICE_GRACE: Duration = Duration::from_secs(10);
+/// What a trainer gets beyond its runs' grace, to say how they ended.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// One process to keep running.
+#[derive(Debug, Clone)]
+pub(crate) struct Service {
+    /// What its log lines begin with.
+    pub(crate) name: String,
+    /// What it is, for people.
+    pub(crate) description: String,
+    /// Its program.
+    pub(crate) program: PathBuf,
+    /// Its command line.
+    pub(crate) arguments: Vec<String>,
+    /// What is set for it besides this process's own variables.
+    pub(crate) variables: Vec<(String, String)>,
+    /// How long it may take to stop once it is told to.
+    pub(crate) grace: Duration,
+}
+
+/// Everything that `up` keeps running besides the broker.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Started first to last, stopped last to first.
+    pub(crate) stages: Vec<Vec<Service>>,
+    /// The trainers' names.
+    pub(crate) workers: Vec<WorkerId>,
+}
+
+impl Plan {
+    /// Scheduler and checkpoint-store, and a trainer for each GPU, or one on the CPU; `trainers` sets another number.
+    pub(crate) fn make(settings: &Settings, trainers: Option<u32>, gpus: &[Gpu]) -> anyhow::Result<Self> {
+        let here = std::env::current_exe().context("cannot tell where this program lies")?;
+        let programs = here.parent().unwrap_or(Path::new("/"));
+        let config = settings.file.iter().map(|file| ("REKINDLE_CONFIG".into(), file.display().to_string()));
+        let service = |name: &str| -> anyhow::Result<Service> {
+            Ok(Service {
+                name: name.into(),
+                description: name.replace('-', " "),
+                program: program(programs, name)?,
+                arguments: Vec::new(),
+                variables: config.clone().collect(),
+                grace: SERVICE_GRACE,
+            })
+        };
+
+        let number = trainers.unwrap_or_else(|| u32::try_from(gpus.len()).unwrap_or(u32::MAX).max(1));
+        let workers = worker_names(settings.worker.id.as_ref(), number)?;
+        let mut classifiers = Vec::new();
+        for (index, worker) in workers.iter().enumerate() {
+            let mut trainer = service("classifier-trainer")?;
+            trainer.grace = settings.scheduler.grace.to_duration() + FAREWELL;
+            trainer.variables.push(("REKINDLE__WORKER__ID".into(), worker.to_string()));
+            let gpu = (!gpus.is_empty()).then(|| &gpus[index % gpus.len()]);
+            if let Some(gpu) = gpu {
+                trainer.variables.push(("CUDA_VISIBLE_DEVICES".into(), gpu.uuid.clone()));
+            }
+            let device = gpu.map_or("the CPU", |gpu| &gpu.name);
+            trainer.description = format!("classifier trainer {worker} on {device}");
+            trainer.name = if number == 1 { "trainer".into() } else { format!("trainer-{index}") };
+            classifiers.push(trainer);
+        }
+        let stages = vec![vec![service("scheduler")?], vec![service("checkpoint-store")?], classifiers];
+        Ok(Self { stages, workers })
+    }
+
+    /// All services, in the order of their start.
+    pub(crate) fn services(&self) -> impl Iterator<Item = &Service> {
+        self.stages.iter().flatten()
+    }
+
+    /// How many letters the longest name has.
+    pub(crate) fn longest_name(&self) -> usize {
+        self.services().map(|service| service.name.len()).max().unwrap_or_default()
+    }
+}
+
+fn program(folder: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    let path = folder.join(name);
+    ensure!(
+        path.is_file(),
+        "the program {name} is missing: it belongs beside `rekindle`, in {}; `cargo build --release` builds all of them",
+        folder.display()
+    );
+    Ok(path)
+}
+
+/// The same names at every start, so that a trainer's new process ends what its old one still held.
+fn worker_names(set: Option<&WorkerId>, number: u32) -> anyhow::Result<Vec<WorkerId>> {
+    if let (Some(name), 1) = (set, number) {
+        return Ok(vec![name.clone()]);
+    }
+    let base = match set {
+        Some(name) => name.to_string(),
+        None => host_name(),
+    };
+    (0..number)
+        .map(|index| WorkerId::new(format!("{base}-{index}")).context("worker.id is too long to be numbered"))
+        .collect()
+}
+
+/// This machine's name, with what a worker's name may not hold replaced.
+fn host_name() -> String {
+    let host = nix::unistd::gethostname().unwrap_or_default();
+    let fits = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' };
+    let host: String = host.to_string_lossy().chars().map(fits).take(48).collect();
+    if host.is_empty() { "worker".into() } else { host }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trainers_keep_their_names() {
+        let set = WorkerId::new("gpu").unwrap();
+        let names = |set, number| -> Vec<String> {
+            worker_names(set, number).unwrap().iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(names(Some(&set), 1), ["gpu"]);
+        assert_eq!(names(Some(&set), 2), ["gpu-0", "gpu-1"]);
+        assert_eq!(names(None, 2), [format!("{}-0", host_name()), format!("{}-1", host_name())]);
+        assert!(worker_names(Some(&WorkerId::new("w".repeat(64)).unwrap()), 2).is_err());
+    }
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = program(folder.path(), "scheduler").unwrap_err().to_string();
+        assert!(error.starts_with("the program scheduler is missing"), "{error}");
+    }
+}

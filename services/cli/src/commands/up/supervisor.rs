@@ -1,0 +1,156 @@
+//! Keeping one service running.
+
+use std::{
+    process::{ExitStatus, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context;
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+use tokio::{
+    process::{Child, Command},
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{console::Console, plan::Service};
+
+/// A service that ran this long was healthy, and its end is the first one.
+const HEALTHY: Duration = Duration::from_secs(10);
+/// The waits between starts of a service that keeps ending at once.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How long the last lines of a dead service may take to arrive, should something hold its pipes open.
+const LAST_LINES: Duration = Duration::from_millis(500);
+
+/// Runs `service`, and runs it again whenever it ends, until `stop`: then it is told to stop and, after its grace,
+/// killed.
+///
+/// # Errors
+/// When its program cannot be started at all.
+pub(crate) async fn keep_running(
+    service: Service,
+    console: Arc<Console>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let mut early_ends = 0;
+    loop {
+        let begin = Instant::now();
+        let mut running = Running::start(&service, &console)?;
+        let status = tokio::select! {
+            status = running.child.wait() => status.context("cannot wait for a process")?,
+            () = stop.cancelled() => return running.stop(&service, &console).await,
+        };
+        running.last_lines().await;
+        early_ends = if begin.elapsed() < HEALTHY { early_ends + 1 } else { 1 };
+        let pause = pause_after(early_ends);
+        console.line(&service.name, &format!("{}; {}", ended(status), again(pause)));
+        if stop.run_until_cancelled(sleep(pause)).await.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// How long to wait after that many ends in a row: not at all after the first, so that a service that died is back
+/// within a second.
+fn pause_after(early_ends: u32) -> Duration {
+    match early_ends {
+        0 | 1 => Duration::ZERO,
+        _ => LONGEST_PAUSE.min(FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(early_ends - 2))),
+    }
+}
+
+fn ended(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal().map(Signal::try_from)) {
+        (Some(code), _) => format!("ended with code {code}"),
+        (None, Some(Ok(signal))) => format!("was killed by {signal}"),
+        (None, _) => "was killed".into(),
+    }
+}
+
+fn again(pause: Duration) -> String {
+    if pause.is_zero() { "starting it again".into() } else { format!("starting it again in {pause:?}") }
+}
+
+/// One life of a service.
+struct Running {
+    child: Child,
+    group: Pid,
+    relays: JoinSet<()>,
+}
+
+impl Running {
+    fn start(service: &Service, console: &Arc<Console>) -> anyhow::Result<Self> {
+        let mut child = command(service)
+            .spawn()
+            .with_context(|| format!("cannot start {}", service.program.display()))?;
+        let process = child.id().context("a process that was just started has an id")?;
+        let group = Pid::from_raw(i32::try_from(process).context("process ids fit")?);
+        let mut relays = JoinSet::new();
+        if let Some(output) = child.stdout.take() {
+            let (console, name) = (console.clone(), service.name.clone());
+            relays.spawn(async move { console.relay(&name, output).await });
+        }
+        if let Some(output) = child.stderr.take() {
+            let (console, name) = (console.clone(), service.name.clone());
+            relays.spawn(async move { console.relay(&name, output).await });
+        }
+        Ok(Self { child, group, relays })
+    }
+
+    /// SIGTERM, then SIGKILL for whatever is left after the grace.
+    async fn stop(mut self, service: &Service, console: &Console) -> anyhow::Result<()> {
+        // It may have ended meanwhile, and then there is nothing to tell.
+        let _ = nix::sys::signal::kill(self.group, Signal::SIGTERM);
+        if timeout(service.grace, self.child.wait()).await.is_err() {
+            console.line(&service.name, &format!("did not stop within {:?}; killing it", service.grace));
+            let _ = killpg(self.group, Signal::SIGKILL);
+            self.child.wait().await.context("cannot wait for a process")?;
+        }
+        self.last_lines().await;
+        Ok(())
+    }
+
+    async fn last_lines(&mut self) {
+        let all = async { while self.relays.join_next().await.is_some() {} };
+        // Lines that come later than this are lost with their writer, which outlived its parent.
+        let _ = timeout(LAST_LINES, all).await;
+    }
+}
+
+/// The service's process, in a group of its own, so that Ctrl-C in this terminal reaches `up` alone, and killed by the
+/// kernel when `up` dies, so that nothing runs on that nobody watches.
+fn command(service: &Service) -> Command {
+    let mut command = Command::new(&service.program);
+    command
+        .args(&service.arguments)
+        .envs(service.variables.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
+    let up = nix::unistd::getpid();
+    #[expect(
+        unsafe_code,
+        reason = "what runs between fork and exec is two system calls and allocates nothing"
+    )]
+    // SAFETY: prctl and getppid are async-signal-safe, and errors are made from their numbers.
+    unsafe {
+        command.pre_exec(move || {
+            nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+            // It may have died before it could be watched.
+            if nix::unistd::getppid() == up { Ok(()) } else { Err(nix::errno::Errno::ESRCH.into()) }
+        });
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests;

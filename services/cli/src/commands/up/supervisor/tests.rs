@@ -1,0 +1,117 @@
+//! With real processes.
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::*;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A shell script under supervision, and its lines.
+struct Script {
+    lines: UnboundedReceiver<String>,
+    stop: CancellationToken,
+    tasks: JoinSet<anyhow::Result<()>>,
+}
+
+impl Script {
+    fn run(script: &str, grace: Duration) -> Self {
+        let (sink, lines) = unbounded_channel();
+        let console = Console::to(move |line| {
+            let _ = sink.send(line.trim().to_owned());
+        });
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(keep_running(service(script, grace), Arc::new(console), stop.clone()));
+        Self { lines, stop, tasks }
+    }
+
+    async fn line(&mut self) -> String {
+        timeout(LIMIT, self.lines.recv()).await.expect("no line came").expect("the supervisor ended")
+    }
+
+    async fn end(&mut self) {
+        self.stop.cancel();
+        timeout(LIMIT, self.tasks.join_next()).await.expect("it did not stop").unwrap().unwrap().unwrap();
+    }
+}
+
+fn service(script: &str, grace: Duration) -> Service {
+    Service {
+        name: "it".into(),
+        description: "a script".into(),
+        program: "/bin/sh".into(),
+        arguments: vec!["-c".into(), script.into()],
+        variables: vec![("REKINDLE__WORKER__ID".into(), "host-0".into())],
+        grace,
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_dies_is_started_again_under_its_name() {
+    let mut script = Script::run("echo $REKINDLE__WORKER__ID; kill -9 $$", LIMIT);
+    assert_eq!(script.line().await, "it host-0");
+    assert_eq!(script.line().await, "it was killed by SIGKILL; starting it again");
+    assert_eq!(script.line().await, "it host-0");
+    assert_eq!(script.line().await, "it was killed by SIGKILL; starting it again in 200ms");
+    assert_eq!(script.line().await, "it host-0");
+    script.end().await;
+}
+
+#[tokio::test]
+async fn a_service_is_told_to_stop_and_its_last_words_are_heard() {
+    let mut script =
+        Script::run("trap 'echo farewell; exit 0' TERM; echo here; while :; do sleep 0.01; done", LIMIT);
+    assert_eq!(script.line().await, "it here");
+    script.end().await;
+    assert_eq!(script.line().await, "it farewell");
+    assert_eq!(script.lines.recv().await, None);
+}
+
+#[tokio::test]
+async fn a_service_that_does_not_stop_is_killed_with_all_it_started() {
+    let child = "sh -c 'trap \"\" TERM; echo $$; while :; do sleep 0.01; done'";
+    let mut script = Script::run(&format!("trap '' TERM; {child}; :"), Duration::from_millis(50));
+    let grandchild = script.line().await;
+    let grandchild = Pid::from_raw(grandchild.strip_prefix("it ").unwrap().parse().unwrap());
+    script.end().await;
+    assert_eq!(script.line().await, "it did not stop within 50ms; killing it");
+    let gone = async {
+        while nix::sys::signal::kill(grandchild, None).is_ok() && !is_zombie(grandchild) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LIMIT, gone).await.expect("a grandchild lives on");
+}
+
+/// Whether the process has died and waits for its new parent to notice.
+fn is_zombie(process: Pid) -> bool {
+    std::fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| stat.contains(") Z "))
+}
+
+/// The kernel watches the thread that started the process; here it ends, as all threads do when `up` is killed.
+#[tokio::test]
+async fn a_service_dies_with_whoever_started_it() {
+    let service = service("echo here; exec sleep 600", LIMIT);
+    let handle = tokio::runtime::Handle::current();
+    let start = move || {
+        let _runtime = handle.enter();
+        command(&service).kill_on_drop(false).spawn().unwrap()
+    };
+    let mut child = std::thread::spawn(start).join().unwrap();
+    let status = timeout(LIMIT, child.wait()).await.expect("it lives on").unwrap();
+    assert_eq!(ended(status), "was killed by SIGKILL");
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_there_ends_it() {
+    let missing = Service { program: "/nowhere/scheduler".into(), ..service("", LIMIT) };
+    let console = Arc::new(Console::to(|_| ()));
+    let error = keep_running(missing, console, CancellationToken::new()).await.unwrap_err();
+    assert_eq!(error.to_string(), "cannot start /nowhere/scheduler");
+}
+
+#[test]
+fn pauses_grow_up_to_a_limit() {
+    let pauses = [1, 2, 3, 4, 20, u32::MAX].map(|ends| pause_after(ends).as_millis());
+    assert_eq!(pauses, [0, 200, 400, 800, 10_000, 10_000]);
+}

@@ -1,0 +1,143 @@
+//! Waiting for a job to end, and telling what happens meanwhile.
+
+use std::time::Duration;
+
+use broker::{Consumer, Delivery};
+use contract::{
+    JobId,
+    control::{GetJob, JobView},
+    lease::Progress,
+};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    client::Client,
+    output::tell as tell_person,
+    text::{figure, happening::Happening, length, remaining},
+};
+
+/// How often the scheduler is asked, in case an event got lost while the line to the broker was cut.
+const ASK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Sees a job through.
+pub(crate) trait Watcher {
+    /// Something happened to it.
+    fn event(&mut self, event: &Value) -> anyhow::Result<()>;
+}
+
+/// How waiting ended.
+#[derive(Debug)]
+pub(crate) enum Waited {
+    /// The job is over.
+    Ended(Box<JobView>),
+    /// The person at the terminal has enough of it; the job goes on.
+    Interrupted,
+}
+
+/// The keys of a job's events.
+pub(crate) fn keys_of(job: &JobId) -> String {
+    format!("*.{job}.#")
+}
+
+/// Passes what happens to `job` on to `watcher` until it has ended or `stop` says so. Listen before the job can end:
+/// `events` are those since then.
+pub(crate) async fn until_the_end(
+    client: &Client,
+    job: &JobId,
+    mut events: Consumer,
+    watcher: &mut impl Watcher,
+    stop: &CancellationToken,
+) -> anyhow::Result<Waited> {
+    let mut ask = tokio::time::interval(ASK_INTERVAL);
+    loop {
+        let look = tokio::select! {
+            delivery = events.next() => match delivery {
+                Some(delivery) => tell(&delivery, watcher)?,
+                None => true,
+            },
+            _ = ask.tick() => true,
+            () = stop.cancelled() => return Ok(Waited::Interrupted),
+        };
+        if look {
+            let view = client.ask(&GetJob { job_id: job.clone() }).await?;
+            if view.state.is_end() {
+                return Ok(Waited::Ended(Box::new(view)));
+            }
+        }
+    }
+}
+
+/// Passes one event on; whether it is the last one.
+pub(crate) fn tell(delivery: &Delivery, watcher: &mut impl Watcher) -> anyhow::Result<bool> {
+    // What is no JSON is nobody's event; the scheduler's copy of it lies in the dead letters.
+    let Ok(event) = serde_json::from_slice::<Value>(&delivery.body) else { return Ok(false) };
+    watcher.event(&event)?;
+    Ok(matches!(Happening::read(&event), Some(Happening::JobEnded(_))))
+}
+
+/// A bar on stderr, with what happens above it as lines.
+#[derive(Debug)]
+pub(crate) struct ProgressDisplay {
+    bar: ProgressBar,
+}
+
+impl ProgressDisplay {
+    /// A bar that nothing is known of yet. Where stderr is no terminal there are only the lines.
+    pub(crate) fn start() -> Self {
+        let bar = ProgressBar::no_length();
+        bar.set_style(waiting_style());
+        bar.set_message("waits for its first step");
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { bar }
+    }
+
+    fn progress(&self, progress: &Progress) {
+        if let Some(total) = progress.steps_total.filter(|_| self.bar.length().is_none()) {
+            self.bar.set_style(running_style());
+            self.bar.set_length(total);
+        }
+        self.bar.set_position(progress.step);
+        self.bar.set_message(figures(progress));
+    }
+
+    fn line(&self, line: &str) {
+        // Not the bar's own `println`, which says nothing where the bar is hidden.
+        self.bar.suspend(|| tell_person(line));
+    }
+}
+
+impl Watcher for ProgressDisplay {
+    fn event(&mut self, event: &Value) -> anyhow::Result<()> {
+        match Happening::read(event) {
+            Some(Happening::Progress(event)) => self.progress(&event.progress),
+            // The bar shows checkpoints by moving on, and whoever waits for the end tells of it.
+            Some(Happening::Checkpointed(_) | Happening::JobEnded(_)) | None => {}
+            Some(event) => self.line(&event.sentence()),
+        }
+        Ok(())
+    }
+}
+
+impl Drop for ProgressDisplay {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn waiting_style() -> ProgressStyle {
+    ProgressStyle::with_template("{spinner} {elapsed} {msg}").expect("the template is valid")
+}
+
+fn running_style() -> ProgressStyle {
+    ProgressStyle::with_template("{wide_bar} {pos}/{len}  {msg}").expect("the template is valid")
+}
+
+/// `loss 0.4375, 12.5 steps/s, 23s left`.
+fn figures(progress: &Progress) -> String {
+    let loss = progress.loss.map(|loss| format!("loss {}", figure(loss)));
+    let rate = progress.steps_per_second.map(|rate| format!("{rate:.1} steps/s"));
+    let rest = remaining(progress).map(|rest| format!("{} left", length(rest)));
+    [loss, rate, rest].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,179 @@
+//! One job in full.
+
+use contract::control::{AttemptView, Charge, JobState, JobView};
+
+use super::{
+    Clock, dollars,
+    happening::{figures, progress},
+    length, seconds, size, steps, table,
+};
+
+/// Everything that the scheduler knows of a job. `path` says where an artifact lies on this machine.
+pub(crate) fn describe(job: &JobView, clock: &Clock, path: impl Fn(&str) -> String) -> String {
+    let mut sections = vec![super::fields(&summary(job, clock))];
+    if !job.attempts.is_empty() {
+        sections.push(attempts(job, clock));
+    }
+    if let Some(result) = job.result.as_ref().filter(|result| !result.artifacts.is_empty()) {
+        let rows = result
+            .artifacts
+            .iter()
+            .map(|artifact| vec![artifact.name.clone(), size(artifact.bytes), path(&artifact.key)]);
+        sections.push(table(&["ARTIFACT", "SIZE", "WHERE"], rows));
+    }
+    sections.join("\n")
+}
+
+fn summary(job: &JobView, clock: &Clock) -> Vec<(&'static str, String)> {
+    let submission = &job.submission;
+    let mut fields = vec![("job", job.job_id.to_string()), ("state", state(job, clock))];
+    let profile = submission.profile.as_ref().map(|profile| format!(", profile {profile}"));
+    fields.push(("workload", format!("{}{}", submission.workload, profile.unwrap_or_default())));
+    fields.push(("owner", format!("{}, priority {}", submission.owner, submission.priority)));
+    if !submission.labels.is_empty() {
+        let labels = submission.labels.iter().map(|(name, value)| format!("{name}={value}"));
+        fields.push(("labels", labels.collect::<Vec<_>>().join(" ")));
+    }
+    let params = submission.params.iter().map(|(name, value)| match value.as_str() {
+        Some(text) => format!("{name}={text}"),
+        None => format!("{name}={value}"),
+    });
+    fields.push(("params", params.collect::<Vec<_>>().join(" ")));
+    fields.push(("submitted", clock.moment_and_distance(job.submitted_at)));
+    if let Some(ended) = job.ended_at {
+        fields.push(("ended", clock.moment_and_distance(ended)));
+    }
+    fields.extend(limits(job).map(|limits| ("limits", limits)));
+    if let Some(last) = job.attempts.last() {
+        fields.push(("progress", progress(&last.progress)));
+        fields.extend(last.progress.checkpoint_step.map(|step| ("checkpoint", format!("step {step}"))));
+    }
+    fields.push(("spent", spent(job)));
+    fields.extend(job.failure.as_ref().map(|failure| ("failure", failure.to_string())));
+    if let Some(result) = job.result.as_ref().filter(|result| !result.metrics.is_empty()) {
+        fields.push(("result", figures(&result.metrics)));
+    }
+    fields
+}
+
+/// The state, with what a person would ask next.
+fn state(job: &JobView, clock: &Clock) -> String {
+    let name = job.state.as_str().replace('_', " ");
+    let mut parts = vec![match job.state {
+        JobState::Running | JobState::Offered => format!("{name} on {} {}", job.gpu, job.tier),
+        _ => name,
+    }];
+    parts.extend(job.stopping.map(|cause| format!("told to stop: {}", cause.as_str())));
+    parts.extend(job.next_attempt_at.map(|at| format!("next attempt at {}", clock.moment_and_distance(at))));
+    parts.extend(job.waiting_for.clone());
+    parts.join(", ")
+}
+
+/// The limits that the job itself sets.
+fn limits(job: &JobView) -> Option<String> {
+    let submission = &job.submission;
+    let mut limits = Vec::new();
+    limits.extend(submission.timeout.map(|timeout| format!("{} an attempt", seconds(timeout))));
+    limits.extend(submission.total.time.map(|time| format!("{} in total", seconds(time))));
+    limits.extend(submission.total.usd.map(|usd| format!("{} in total", dollars(usd))));
+    limits.extend(submission.retry.max_retries.map(|retries| format!("{retries} retries")));
+    limits.extend(submission.retry.max_losses.map(|losses| format!("{losses} losses")));
+    (!limits.is_empty()).then(|| limits.join(", "))
+}
+
+fn spent(job: &JobView) -> String {
+    let ledger = &job.ledger;
+    let mut spent = vec![
+        dollars(ledger.usd),
+        format!("{} running", seconds(ledger.running)),
+        format!("{} queued", seconds(ledger.queued)),
+        format!("{} backing off", seconds(ledger.backing_off)),
+    ];
+    let mut count = |number: u64, one: &str, many: &str| match number {
+        0 => {}
+        1 => spent.push(format!("1 {one}")),
+        _ => spent.push(format!("{number} {many}")),
+    };
+    count(ledger.retries.into(), "retry", "retries");
+    count(ledger.losses.into(), "loss", "losses");
+    count(ledger.preemptions.into(), "preemption", "preemptions");
+    count(ledger.steps_repeated, "step done twice", "steps done twice");
+    spent.join(", ")
+}
+
+fn attempts(job: &JobView, clock: &Clock) -> String {
+    let header = ["ATTEMPT", "WORKER", "GPU", "STARTED", "RAN", "FROM STEP", "TO STEP", "COST", "ENDED"];
+    table(
+        &header,
+        job.attempts.iter().map(|attempt| {
+            let end = attempt.ended_at.unwrap_or(clock.now);
+            vec![
+                attempt.attempt.to_string(),
+                attempt.worker.to_string(),
+                format!("{} {}", attempt.gpu, attempt.tier),
+                clock.moment(attempt.leased_at),
+                length(end.since(attempt.leased_at)),
+                attempt.resumed_from_step.map_or_else(String::new, |step| step.to_string()),
+                steps(&attempt.progress),
+                dollars(attempt.usd),
+                how_it_ended(job, attempt),
+            ]
+        }),
+    )
+}
+
+fn how_it_ended(job: &JobView, attempt: &AttemptView) -> String {
+    let Some(failure) = &attempt.failure else {
+        let is_last = job.attempts.last().is_some_and(|last| last.attempt == attempt.attempt);
+        return match attempt.ended_at {
+            None => String::new(),
+            Some(_) if is_last && job.state.is_end() => job.state.to_string(),
+            Some(_) => "stopped".into(),
+        };
+    };
+    let charged = attempt.charged_to.map(|charge| match charge {
+        Charge::Retries => "; cost a retry",
+        Charge::Losses => "; cost a loss",
+        Charge::Preemptions => "; cost no retry",
+    });
+    let backoff = attempt.backoff.map(|backoff| format!("; {} until the next", seconds(backoff)));
+    format!("{failure}{}{}", charged.unwrap_or_default(), backoff.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::Timestamp;
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn a_job_is_told_in_full() {
+        let text = include_str!("../../../../shared/contract/golden/job.view.v1.json");
+        let job: JobView = contract::decode(text.as_bytes()).unwrap();
+        let clock = Clock { now: Timestamp(job.submitted_at.0 + 3_600_000), zone: jiff::tz::TimeZone::UTC };
+        let text = describe(&job, &clock, |key| format!("/data/checkpoints/{key}"));
+        expect![[r#"
+            job         flowers-7
+            state       running on l4 spot, told to stop: preempted, next attempt at 00:02:00 (58m ago), a worker of class l4
+            workload    classifier, profile fast
+            owner       vision-team, priority 7
+            labels      experiment=baseline
+            params      data=datasets/flowers epochs=20 lr=0.001
+            submitted   00:00:00 (1h ago)
+            ended       00:10:00 (50m ago)
+            limits      1h an attempt, 4h in total, $2.50 in total, 5 retries, 3 losses
+            progress    step 1200/4000 (30 %), epoch 3, loss 0.4375, 12.5 steps/s, 3m 44s left
+            checkpoint  step 1000
+            spent       $0.01, 1m running, 5.0s queued, 10s backing off, 1 retry, 200 steps done twice
+            failure     oom: out of memory at batch_size 64 in 4 parts
+            result      val_accuracy 0.9375, val_loss 0.25
+
+            ATTEMPT  WORKER      GPU      STARTED   RAN  FROM STEP  TO STEP           COST   ENDED
+            1        gpu-host-0  l4 spot  00:00:05  1m   0          1200/4000 (30 %)  $0.01  transient: cannot read data/datasets/flowers: connection reset by peer; cost a retry; 10s until the next
+
+            ARTIFACT           SIZE   WHERE
+            model.safetensors  47 MB  /data/checkpoints/jobs/flowers-7/artifacts/model.safetensors
+        "#]].assert_eq(&text);
+    }
+}
