@@ -11,7 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     ("local-broker", &[]),
     ("torch", &[]),
-    ("settings", &["contract", "policy", "telemetry"]),
+    ("settings", &["contract", "policy", "telemetry", "local-broker"]),
     ("broker", &["contract", "telemetry"]),
     ("checkpoints", &["contract"]),
     ("worker", &["contract", "broker", "checkpoints", "settings", "telemetry"]),

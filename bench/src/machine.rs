@@ -1,0 +1,21 @@
+//! What was measured on: figures without their machine say nothing.
+
+use std::fs;
+
+/// The machine in a line.
+pub(crate) fn describe() -> String {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let cpu_info = read("/proc/cpuinfo");
+    let model = field(&cpu_info, "model name").unwrap_or("an unknown processor");
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let memory_info = read("/proc/meminfo");
+    let kib: u64 = field(&memory_info, "MemTotal")
+        .and_then(|memory| memory.trim_end_matches(" kB").parse().ok())
+        .unwrap_or_default();
+    format!("{model}, {threads} threads, {} GiB", kib.div_ceil(1024 * 1024))
+}
+
+fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    line.split_once(':').map(|(_, value)| value.trim())
+}

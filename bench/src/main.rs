@@ -1,0 +1,36 @@
+//! Measures Rekindle and what it stands on, and writes the tables of `docs/benchmarks.md`.
+//!
+//! `bench` measures everything; `bench throughput recovery` only these. Every table shows both sides and their ratio.
+
+mod bare;
+mod figures;
+mod machine;
+mod recovery;
+mod report;
+mod throughput;
+
+use anyhow::bail;
+
+/// What can be measured, in the order of the page.
+const SECTIONS: [&str; 2] = ["throughput", "recovery"];
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let chosen: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(unknown) = chosen.iter().find(|name| !SECTIONS.contains(&name.as_str())) {
+        bail!("{unknown:?} is not measured here; there are {}", SECTIONS.join(", "));
+    }
+    for section in SECTIONS {
+        if chosen.is_empty() || chosen.iter().any(|name| name == section) {
+            eprintln!("measures {section}");
+            let table = match section {
+                "throughput" => throughput::measure().await?,
+                "recovery" => recovery::measure().await?,
+                _ => unreachable!("sections are matched by name above"),
+            };
+            println!("{table}");
+            report::write(section, &table)?;
+        }
+    }
+    Ok(())
+}
