@@ -1,0 +1,144 @@
+//! Taking jobs in.
+
+use contract::{
+    Estimate, JobAccepted, JobId, Refusal, Refused, SubmitJob,
+    classifier::{self, ClassifierParams},
+    events::JobQueued,
+};
+use policy::{Charged, Placement, Terms, estimate, placements, resolve};
+
+use super::{
+    Answer, Command, Core, JobEvent, Rules, Submission,
+    job::{Job, Phase},
+    ledger::Ledger,
+};
+
+impl Core {
+    /// Takes a job, once: a repeated submission is answered with where the job stands.
+    pub(super) fn submit(&mut self, submission: Submission) {
+        let answer = match self.admit(submission) {
+            Ok(accepted) => Answer::Accepted(Box::new(accepted)),
+            Err(refused) => Answer::Refused(refused),
+        };
+        self.desk.commands.push(Command::Answer(answer));
+    }
+
+    fn admit(&mut self, submission: Submission) -> Result<JobAccepted, Refused> {
+        let job_id = name(&submission)?;
+        let asked = SubmitJob { job_id: Some(job_id.clone()), ..submission.job };
+        if let Some(job) = self.jobs.get(&job_id) {
+            return match difference(&job.submission, &asked) {
+                None => Ok(self.accepted(job, true)),
+                Some(fields) => {
+                    Err(Refused::new(Refusal::Conflict, format!("job {job_id} exists with another {fields}")))
+                }
+            };
+        }
+        let terms = self.desk.rules.terms(&asked)?;
+        let now = self.desk.now;
+        let placement = first(&terms);
+        let job = Job {
+            id: job_id.clone(),
+            submission: asked,
+            terms,
+            traceparent: submission.traceparent,
+            submitted_at: now,
+            phase: Phase::Queued,
+            since: now,
+            placement,
+            granted: 0,
+            attempts: Vec::new(),
+            ledger: Ledger::default(),
+            charged: Charged::default(),
+            outgrown_mib: None,
+        };
+        let accepted = self.accepted(&job, false);
+        self.desk.index.insert(&job, &self.desk.rules);
+        self.desk.save(&job);
+        self.desk.tell(queued(&job, now));
+        self.jobs.insert(job_id, job);
+        Ok(accepted)
+    }
+
+    fn accepted(&self, job: &Job, duplicate: bool) -> JobAccepted {
+        let estimate = estimate(&job.terms, &self.desk.choose(job));
+        JobAccepted { job_id: job.id.clone(), state: job.state(), duplicate, estimate }
+    }
+
+    /// Answers what a submission would come to.
+    pub(super) fn estimate(&mut self, submission: &SubmitJob) {
+        let answer = match self.prospect(submission) {
+            Ok(estimate) => Answer::Estimate(Box::new(estimate)),
+            Err(refused) => Answer::Refused(refused),
+        };
+        self.desk.commands.push(Command::Answer(answer));
+    }
+
+    fn prospect(&self, submission: &SubmitJob) -> Result<Estimate, Refused> {
+        let terms = self.desk.rules.terms(submission)?;
+        let choice = self.desk.choose_under(&submission.workload, &terms, None);
+        Ok(estimate(&terms, &choice))
+    }
+}
+
+impl Rules {
+    /// What a submission would run under.
+    ///
+    /// # Errors
+    /// Names what is wrong with it.
+    pub(super) fn terms(&self, submission: &SubmitJob) -> Result<Terms, Refused> {
+        let invalid = |message: String| Refused::new(Refusal::Invalid, message);
+        submission.validate().map_err(|error| invalid(error.to_string()))?;
+        let terms =
+            resolve(submission, &self.workloads, &self.prices).map_err(|error| invalid(error.to_string()))?;
+        if submission.workload.as_str() == classifier::WORKLOAD {
+            ClassifierParams::parse(&submission.params).map_err(|error| invalid(error.to_string()))?;
+        }
+        Ok(terms)
+    }
+}
+
+pub(super) fn queued(job: &Job, now: contract::Timestamp) -> JobEvent {
+    JobEvent::Queued(JobQueued {
+        job_id: job.id.clone(),
+        workload: job.submission.workload.clone(),
+        owner: job.submission.owner.clone(),
+        at: now,
+    })
+}
+
+/// Where a job runs if nothing speaks against it.
+pub(super) fn first(terms: &Terms) -> Placement {
+    placements(terms, None).swap_remove(0)
+}
+
+fn name(submission: &Submission) -> Result<JobId, Refused> {
+    if let Some(job_id) = &submission.job.job_id {
+        return Ok(job_id.clone());
+    }
+    let Some(message_id) = &submission.message_id else {
+        let message = "the job has no name; set job_id, or the AMQP property message_id, so that publishing it again \
+                       is not another job";
+        return Err(Refused::new(Refusal::Invalid, message));
+    };
+    JobId::new(message_id.clone())
+        .map_err(|error| Refused::new(Refusal::Invalid, format!("message_id names the job, and its {error}")))
+}
+
+/// The fields in which two submissions under one name differ.
+fn difference(before: &SubmitJob, now: &SubmitJob) -> Option<String> {
+    let fields = [
+        ("workload", before.workload == now.workload),
+        ("profile", before.profile == now.profile),
+        ("params", before.params == now.params),
+        ("resources", before.resources == now.resources),
+        ("timeout", before.timeout == now.timeout),
+        ("total", before.total == now.total),
+        ("retry", before.retry == now.retry),
+        ("priority", before.priority == now.priority),
+        ("owner", before.owner == now.owner),
+        ("labels", before.labels == now.labels),
+    ];
+    let differing: Vec<&str> = fields.iter().filter(|(_, same)| !same).map(|(name, _)| *name).collect();
+    (!differing.is_empty()).then(|| differing.join(", "))
+}

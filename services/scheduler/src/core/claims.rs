@@ -1,0 +1,158 @@
+//! Granting leases: the one place where an attempt comes to be.
+
+use contract::{
+    Failure, FailureClass,
+    control::AttemptView,
+    events::JobLeased,
+    lease::{Claim, ClaimAnswer, Grant, Progress},
+};
+use policy::run_limit;
+
+use super::{
+    Answer, Command, Core, JobEvent,
+    desk::Desk,
+    job::{Job, Lease, Phase},
+};
+
+impl Core {
+    /// Answers a worker that took an offer. Whoever is refused drops the offer.
+    pub(super) fn claim(&mut self, claim: &Claim) {
+        let answer = match self.jobs.get_mut(&claim.job_id) {
+            None => refused(format!("there is no job {}", claim.job_id)),
+            Some(job) => self.desk.claim(job, claim),
+        };
+        self.desk.commands.push(Command::Answer(Answer::Claim(Box::new(answer))));
+    }
+}
+
+impl Desk {
+    fn claim(&mut self, job: &mut Job, claim: &Claim) -> ClaimAnswer {
+        if !self.workers.heard(&claim.worker, claim.incarnation, self.now) {
+            return refused(format!("{} has to say hello before it claims", claim.worker));
+        }
+        match &job.phase {
+            Phase::Queued | Phase::Offered { .. } | Phase::BackingOff { .. } => {
+                if claim.attempt == job.next_attempt() {
+                    return self.grant(job, claim);
+                }
+                refused(format!("attempt {} of {} is over", claim.attempt, job.id))
+            }
+            Phase::Running(lease) => {
+                let is_offer = claim.attempt == lease.offered;
+                let holds = lease.worker == claim.worker && lease.incarnation == claim.incarnation;
+                if holds && (is_offer || claim.attempt == job.granted) {
+                    return ClaimAnswer::Granted(self.granted(job, lease));
+                }
+                if is_offer && claim.redelivered && !lease.confirmed {
+                    return self.supersede(job, claim);
+                }
+                refused(format!("attempt {} of {} runs on {}", job.granted, job.id, lease.worker))
+            }
+            Phase::Succeeded { .. } | Phase::Dead { .. } | Phase::Cancelled { .. } => {
+                refused(format!("{} has ended: {}", job.id, job.state()))
+            }
+        }
+    }
+
+    /// Grants the next attempt, if the workload may run another job and the job has something left to spend.
+    fn grant(&mut self, job: &mut Job, claim: &Claim) -> ClaimAnswer {
+        if job.left(self.now).is_spent() {
+            self.run_dry(job);
+            return refused(format!("{} has ended: {}", job.id, job.state()));
+        }
+        let workload = &job.submission.workload;
+        let concurrency = self.rules.concurrency(workload);
+        if concurrency <= self.index.busy(workload).running {
+            let answer =
+                refused(format!("{workload} runs {concurrency} jobs already; the attempt is offered again"));
+            if job.phase != Phase::Queued {
+                self.enter(job, Phase::Queued);
+            }
+            return answer;
+        }
+        self.lease(job, claim)
+    }
+
+    /// Ends an attempt whose worker died before it was heard, and grants the next one to who got its offer.
+    fn supersede(&mut self, job: &mut Job, claim: &Claim) -> ClaimAnswer {
+        let Phase::Running(lease) = &job.phase else {
+            return refused("there is nothing to supersede".into());
+        };
+        let why = format!("{} took the attempt and was not heard before its offer came back", lease.worker);
+        let heard_at = lease.heard_at;
+        match self.conclude(job, Failure::new(FailureClass::Lost, why), heard_at) {
+            Some(_) => {
+                self.note_retry(job, std::time::Duration::ZERO);
+                self.lease(job, claim)
+            }
+            None => refused(format!("{} has ended: {}", job.id, job.state())),
+        }
+    }
+
+    fn lease(&mut self, job: &mut Job, claim: &Claim) -> ClaimAnswer {
+        let now = self.now;
+        if let Some(worker) = self.workers.get(&claim.worker) {
+            let placement = worker.queue().placement;
+            self.place(job, placement);
+        }
+        let limit =
+            run_limit(job.terms.timeout.to_duration(), job.left(now), job.terms.usd_per_hour(&job.placement));
+        let lease = Lease {
+            worker: claim.worker.clone(),
+            incarnation: claim.incarnation,
+            offered: claim.attempt,
+            granted_at: now,
+            heard_at: now,
+            confirmed: false,
+            run_limit: limit.time.into(),
+            limit_cause: limit.cause,
+            cancelled_at: None,
+        };
+        self.enter(job, Phase::Running(lease.clone()));
+        job.begin_attempt(AttemptView {
+            attempt: job.next_attempt(),
+            worker: claim.worker.clone(),
+            gpu: job.placement.gpu.clone(),
+            tier: job.placement.tier,
+            leased_at: now,
+            ended_at: None,
+            resumed_from_step: None,
+            progress: Progress::default(),
+            failure: None,
+            charged_to: None,
+            backoff: None,
+            usd: 0.0,
+        });
+        self.tell(JobEvent::Leased(JobLeased {
+            job_id: job.id.clone(),
+            attempt: job.granted,
+            worker: claim.worker.clone(),
+            gpu: job.placement.gpu.clone(),
+            tier: job.placement.tier,
+            at: now,
+        }));
+        ClaimAnswer::Granted(self.granted(job, &lease))
+    }
+
+    /// What a holder needs to know; the same each time it asks.
+    fn granted(&self, job: &Job, lease: &Lease) -> Grant {
+        Grant {
+            job_id: job.id.clone(),
+            attempt: job.granted,
+            workload: job.submission.workload.clone(),
+            profile: job.submission.profile.clone(),
+            params: job.submission.params.clone(),
+            labels: job.submission.labels.clone(),
+            run_limit: lease.run_limit,
+            run_limit_cause: lease.limit_cause,
+            grace: self.rules.grace,
+            checkpoint_interval: self.rules.checkpoint_interval,
+            hang_limit: self.rules.hang_limit,
+            usd_per_hour: job.terms.usd_per_hour(&job.placement),
+        }
+    }
+}
+
+fn refused(why: String) -> ClaimAnswer {
+    ClaimAnswer::Refused { why }
+}

@@ -1,0 +1,115 @@
+//! What people ask for.
+
+use contract::{JobId, Refusal, Refused, TotalLimits, control::RedriveJob};
+use policy::Charged;
+
+use super::{
+    Answer, Command, Core,
+    admit::{first, queued},
+    job::{Job, Phase},
+    view,
+};
+
+impl Core {
+    /// Answers where a job stands.
+    pub(super) fn get(&mut self, job_id: &JobId) {
+        let answer = self.view(job_id);
+        self.desk.commands.push(Command::Answer(answer));
+    }
+
+    /// Cancels a job. One that waits ends at once; one that runs is told with its next heartbeat. A job that has ended
+    /// stays as it is.
+    pub(super) fn cancel(&mut self, job_id: &JobId) {
+        let now = self.desk.now;
+        if let Some(job) = self.jobs.get_mut(job_id) {
+            match job.phase {
+                Phase::Queued | Phase::Offered { .. } | Phase::BackingOff { .. } => {
+                    self.desk.finish(job, Phase::Cancelled { at: now });
+                }
+                Phase::Running(ref lease) if lease.cancelled_at.is_none() => {
+                    let mut lease = lease.clone();
+                    lease.cancelled_at = Some(now);
+                    self.desk.enter(job, Phase::Running(lease));
+                }
+                Phase::Running(_)
+                | Phase::Succeeded { .. }
+                | Phase::Dead { .. }
+                | Phase::Cancelled { .. } => {}
+            }
+        }
+        self.get(job_id);
+    }
+
+    /// Starts a job again that ended without success: fresh budgets, the same checkpoints, attempts that go on counting.
+    pub(super) fn redrive(&mut self, redrive: &RedriveJob) {
+        let answer = match self.restart(redrive) {
+            Ok(()) => self.view(&redrive.job_id),
+            Err(refused) => Answer::Refused(refused),
+        };
+        self.desk.commands.push(Command::Answer(answer));
+    }
+
+    fn restart(&mut self, redrive: &RedriveJob) -> Result<(), Refused> {
+        let now = self.desk.now;
+        let Some(job) = self.jobs.get_mut(&redrive.job_id) else { return Err(unknown(&redrive.job_id)) };
+        if !matches!(job.phase, Phase::Dead { .. } | Phase::Cancelled { .. }) {
+            let message =
+                format!("job {} is {}; only a dead or cancelled one can be redriven", job.id, job.state());
+            return Err(Refused::new(Refusal::Conflict, message));
+        }
+        let total = raised(job.terms.total, redrive.total)?;
+        let mut terms = self.desk.rules.terms(&job.submission)?;
+        terms.total = total;
+        let before = std::mem::replace(&mut job.terms, terms);
+        if job.left(now).is_spent() {
+            let message = spent(job);
+            job.terms = before;
+            return Err(Refused::new(Refusal::Limit, message));
+        }
+        job.charged = Charged::default();
+        job.outgrown_mib = None;
+        job.placement = first(&job.terms);
+        self.desk.enter(job, Phase::Queued);
+        let event = queued(job, now);
+        self.desk.tell(event);
+        Ok(())
+    }
+
+    fn view(&self, job_id: &JobId) -> Answer {
+        match self.jobs.get(job_id) {
+            Some(job) => Answer::Job(Box::new(view::job(job, &self.desk))),
+            None => Answer::Refused(unknown(job_id)),
+        }
+    }
+}
+
+fn unknown(job_id: &JobId) -> Refused {
+    Refused::new(Refusal::NotFound, format!("there is no job {job_id}"))
+}
+
+/// The limits after a redrive: new ones where they are given.
+fn raised(before: TotalLimits, new: TotalLimits) -> Result<TotalLimits, Refused> {
+    if new.usd.is_some_and(|usd| !usd.is_finite() || usd < 0.0) {
+        let message = "total.usd is not an amount of money; write a number of dollars, 0 or more";
+        return Err(Refused::new(Refusal::Invalid, message));
+    }
+    Ok(TotalLimits { time: new.time.or(before.time), usd: new.usd.or(before.usd) })
+}
+
+/// What a job has spent, beside what it may.
+fn spent(job: &Job) -> String {
+    let ledger = job.ledger_view(job.since);
+    let time = contract::Seconds::from(
+        ledger.queued.to_duration() + ledger.backing_off.to_duration() + ledger.running.to_duration(),
+    );
+    let limit = match (job.terms.total.time, job.terms.total.usd) {
+        (Some(time), Some(usd)) => format!("{time} and {usd} USD"),
+        (Some(time), None) => time.to_string(),
+        (None, Some(usd)) => format!("{usd} USD"),
+        (None, None) => "nothing".into(),
+    };
+    format!(
+        "job {} has used {time} and {:.4} USD, and its total limit is {limit}; redrive it with a larger one",
+        job.id, ledger.usd
+    )
+}

@@ -1,0 +1,180 @@
+//! How attempts fail and jobs end.
+
+use std::time::Duration;
+
+use contract::{
+    Failure, FailureClass, Timestamp,
+    control::Charge,
+    events::{DeadLetter, JobEnded, JobRetrying},
+};
+use policy::{Decision, decide};
+
+use super::{
+    Command, JobEvent,
+    desk::Desk,
+    job::{Job, Phase},
+    view,
+};
+
+impl Desk {
+    /// Ends the running attempt with a failure: the job is tried again, or has ended.
+    pub(super) fn fail(&mut self, job: &mut Job, failure: Failure, ended_at: Timestamp) {
+        if let Some(delay) = self.conclude(job, failure, ended_at) {
+            self.note_retry(job, delay);
+            self.retry(job, delay);
+        }
+    }
+
+    /// Closes the running attempt and charges its failure. Returns the wait before the next attempt, or ends the job.
+    pub(super) fn conclude(
+        &mut self,
+        job: &mut Job,
+        failure: Failure,
+        ended_at: Timestamp,
+    ) -> Option<Duration> {
+        let now = self.now;
+        job.close_attempt(ended_at);
+        if let Some(attempt) = job.attempts.last_mut() {
+            attempt.failure = Some(failure.clone());
+        }
+        if matches!(&job.phase, Phase::Running(lease) if lease.cancelled_at.is_some()) {
+            self.finish(job, Phase::Cancelled { at: now });
+            return None;
+        }
+        match decide(failure.class, &job.terms.retry, job.charged, job.left(now)) {
+            Decision::Retry { delay, charge } => {
+                job.charge(charge);
+                if failure.class == FailureClass::Oom {
+                    job.outgrown_mib = job.memory_mib();
+                }
+                Some(delay)
+            }
+            Decision::GiveUp { exhausted } => {
+                let failure = explained(failure, exhausted, job);
+                self.finish(job, Phase::Dead { at: now, failure, exhausted });
+                None
+            }
+        }
+    }
+
+    /// Notes and tells that another attempt follows.
+    pub(super) fn note_retry(&mut self, job: &mut Job, delay: Duration) {
+        let Some(attempt) = job.attempts.last_mut() else { return };
+        let Some(failure) = attempt.failure.clone() else { return };
+        attempt.backoff = Some(delay.into());
+        let retrying = JobRetrying {
+            job_id: job.id.clone(),
+            attempt: attempt.attempt,
+            failure,
+            delay: delay.into(),
+            next_at: self.now.plus(delay),
+            at: self.now,
+        };
+        self.tell(JobEvent::Retrying(retrying));
+    }
+
+    /// Sends the next attempt on its way through the broker's delay, or the job back to its lane if there is no delay.
+    fn retry(&mut self, job: &mut Job, delay: Duration) {
+        if delay.is_zero() {
+            self.enter(job, Phase::Queued);
+            return;
+        }
+        let due = self.now.plus(delay);
+        let choice = self.choose(job);
+        self.place(job, choice.placement);
+        self.enter(job, Phase::BackingOff { due, published: choice.offered });
+        if choice.offered {
+            self.publish(job, due);
+        }
+    }
+
+    /// Takes back the loss of an attempt that was not lost after all.
+    pub(super) fn forgive(&mut self, job: &mut Job) {
+        if let Some(attempt) = job.attempts.last_mut() {
+            attempt.failure = None;
+            attempt.backoff = None;
+            if attempt.charged_to.take() == Some(Charge::Losses) {
+                job.ledger.charged.losses -= 1;
+            }
+        }
+    }
+
+    /// Ends a job that waits and has nothing left to spend.
+    pub(super) fn run_dry(&mut self, job: &mut Job) {
+        let left = job.left(self.now);
+        let total = &job.terms.total;
+        let message = match (total.time, total.usd) {
+            (Some(time), _) if left.time.is_some_and(|time| time.is_zero()) => {
+                format!("the job's total time of {time} is over; redrive it with a larger total.time")
+            }
+            (_, usd) => {
+                let usd = usd.unwrap_or(0.0);
+                format!("the job's total of {usd} USD is spent; redrive it with a larger total.usd")
+            }
+        };
+        let failure = Failure::new(FailureClass::Budget, message);
+        self.finish(job, Phase::Dead { at: self.now, failure, exhausted: Some(FailureClass::Budget) });
+    }
+
+    /// Ends a job: the one way to do so.
+    pub(super) fn finish(&mut self, job: &mut Job, end: Phase) {
+        self.enter(job, end);
+        let (failure, result) = match &job.phase {
+            Phase::Dead { failure, exhausted, .. } => {
+                let letter =
+                    DeadLetter { job: view::job(job, self), failure: failure.clone(), exhausted: *exhausted };
+                self.commands.push(Command::Bury(Box::new(letter)));
+                (Some(failure.clone()), None)
+            }
+            Phase::Succeeded { result, .. } => (None, Some(result.clone())),
+            _ => (None, None),
+        };
+        self.tell(JobEvent::Ended(Box::new(JobEnded {
+            job_id: job.id.clone(),
+            state: job.state(),
+            failure,
+            result,
+            attempts: job.granted,
+            usd: job.ledger.usd,
+            at: self.now,
+        })));
+    }
+}
+
+impl Job {
+    /// Charges the last attempt's failure.
+    fn charge(&mut self, charge: Charge) {
+        self.charged.add(charge);
+        self.ledger.charged.add(charge);
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.charged_to = Some(charge);
+        }
+    }
+
+    /// The memory of the class that the last attempt ran on.
+    fn memory_mib(&self) -> Option<u64> {
+        let gpu = &self.attempts.last()?.gpu;
+        let candidate = self.terms.candidates.iter().find(|candidate| candidate.gpu == *gpu)?;
+        Some(candidate.price.memory_mib)
+    }
+}
+
+/// The failure that ends a job, with why it is not tried again.
+fn explained(failure: Failure, exhausted: Option<FailureClass>, job: &Job) -> Failure {
+    let Failure { class, message } = failure;
+    let retry = &job.terms.retry;
+    let why = match exhausted {
+        Some(FailureClass::Budget) if class != FailureClass::Budget => {
+            "the job's total limits leave no room for another attempt".into()
+        }
+        Some(FailureClass::Lost) => format!("{} losses are forgiven, and this is one more", retry.max_losses),
+        Some(FailureClass::Transient | FailureClass::Oom | FailureClass::Timeout) => {
+            format!("{} retries are allowed, and they are used up", retry.max_retries)
+        }
+        _ => return Failure { class, message },
+    };
+    // Cut the explanation rather than the reason that is added to it.
+    let room = Failure::MAX_MESSAGE_BYTES.saturating_sub(why.len() + 3);
+    let cut = message.floor_char_boundary(room);
+    Failure::new(class, format!("{} ({why})", &message[..cut]))
+}

@@ -1,0 +1,179 @@
+//! A job: what was asked for, where it stands, and what it has used up.
+
+use std::time::Duration;
+
+use contract::{
+    Failure, FailureClass, Incarnation, JobId, Seconds, StopCause, SubmitJob, Timestamp, WorkerId,
+    control::{AttemptView, JobState},
+    events::RunResult,
+};
+use policy::{Charged, Placement, Terms};
+use serde::{Deserialize, Serialize};
+
+use super::ledger::Ledger;
+
+/// A job, as it is saved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Job {
+    /// Its name.
+    pub(crate) id: JobId,
+    /// What was asked for, its name filled in.
+    pub(crate) submission: SubmitJob,
+    /// What it runs under.
+    pub(crate) terms: Terms,
+    /// The trace of its submission.
+    #[serde(default)]
+    pub(crate) traceparent: Option<String>,
+    /// When it was accepted.
+    pub(crate) submitted_at: Timestamp,
+    /// Where it stands.
+    pub(crate) phase: Phase,
+    /// Up to when its time has been entered into the ledger.
+    pub(crate) since: Timestamp,
+    /// Where the present attempt runs, or the next one would.
+    pub(crate) placement: Placement,
+    /// How many attempts were granted: the number of the last one, and the newest fencing token.
+    pub(crate) granted: u32,
+    /// The last attempts, oldest first; older ones live on in the ledger.
+    pub(crate) attempts: Vec<AttemptView>,
+    /// Time and money of the attempts that are over, and of the waiting.
+    pub(crate) ledger: Ledger,
+    /// What failures have used up of its budgets since it was last redriven.
+    pub(crate) charged: Charged,
+    /// The memory of the class on which it ran out of memory.
+    #[serde(default)]
+    pub(crate) outgrown_mib: Option<u64>,
+}
+
+/// Where a job stands, with what is true only there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "snake_case")]
+pub(crate) enum Phase {
+    /// It waits in the scheduler.
+    Queued,
+    /// Its next attempt lies in a queue.
+    Offered {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// A worker holds its lease.
+    Running(Lease),
+    /// It waits for its next attempt to be due.
+    BackingOff {
+        /// When that is.
+        due: Timestamp,
+        /// Whether the attempt is on its way through the broker. Nothing is published to a class that nobody offers.
+        published: bool,
+    },
+    /// Ended: the work is done.
+    Succeeded {
+        /// When.
+        at: Timestamp,
+        /// What it leaves behind.
+        result: RunResult,
+    },
+    /// Ended without success.
+    Dead {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        failure: Failure,
+        /// Which budget ran out, if that is why.
+        exhausted: Option<FailureClass>,
+    },
+    /// Ended: somebody cancelled it.
+    Cancelled {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// The right of one process to run one attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Lease {
+    /// Who holds it.
+    pub(crate) worker: WorkerId,
+    /// Which life of its process.
+    pub(crate) incarnation: Incarnation,
+    /// The attempt number of the offer that was claimed; lower than the attempt's own when it superseded another.
+    pub(crate) offered: u32,
+    /// When it was granted.
+    pub(crate) granted_at: Timestamp,
+    /// When its holder was last heard.
+    pub(crate) heard_at: Timestamp,
+    /// Whether the holder has said that it runs. Until then it may have died with the grant in the mail.
+    pub(crate) confirmed: bool,
+    /// How long the attempt may run.
+    pub(crate) run_limit: Seconds,
+    /// What it means when it does.
+    pub(crate) limit_cause: StopCause,
+    /// When somebody cancelled the job.
+    #[serde(default)]
+    pub(crate) cancelled_at: Option<Timestamp>,
+}
+
+impl Lease {
+    /// Why the attempt must stop, if it must, and since when.
+    pub(crate) fn stop(&self, now: Timestamp) -> Option<(StopCause, Timestamp)> {
+        let limit_at = self.limit_at();
+        match self.cancelled_at {
+            Some(at) => Some((StopCause::Cancelled, at)),
+            None if limit_at <= now => Some((self.limit_cause, limit_at)),
+            None => None,
+        }
+    }
+
+    /// When the attempt must be gone, even if its holder is still heard.
+    pub(crate) fn gone_by(&self, patience: Duration) -> Timestamp {
+        self.cancelled_at.unwrap_or(Timestamp(u64::MAX)).min(self.limit_at()).plus(patience)
+    }
+
+    fn limit_at(&self) -> Timestamp {
+        self.granted_at.plus(self.run_limit.to_duration())
+    }
+}
+
+impl Job {
+    /// The state as others see it.
+    pub(crate) fn state(&self) -> JobState {
+        match self.phase {
+            Phase::Queued => JobState::Queued,
+            Phase::Offered { .. } => JobState::Offered,
+            Phase::Running(_) => JobState::Running,
+            Phase::BackingOff { .. } => JobState::BackingOff,
+            Phase::Succeeded { .. } => JobState::Succeeded,
+            Phase::Dead { .. } => JobState::Dead,
+            Phase::Cancelled { .. } => JobState::Cancelled,
+        }
+    }
+
+    /// When it ended.
+    pub(crate) fn ended_at(&self) -> Option<Timestamp> {
+        match &self.phase {
+            Phase::Succeeded { at, .. } | Phase::Dead { at, .. } | Phase::Cancelled { at } => Some(*at),
+            Phase::Queued | Phase::Offered { .. } | Phase::Running(_) | Phase::BackingOff { .. } => None,
+        }
+    }
+
+    /// The number that the next attempt will have.
+    pub(crate) fn next_attempt(&self) -> u32 {
+        self.granted + 1
+    }
+
+    /// The lease of `attempt`, if `worker` in this life of its process holds it.
+    pub(crate) fn lease_of(
+        &mut self,
+        attempt: u32,
+        worker: &WorkerId,
+        incarnation: Incarnation,
+    ) -> Option<&mut Lease> {
+        match &mut self.phase {
+            Phase::Running(lease)
+                if attempt == self.granted && lease.worker == *worker && lease.incarnation == incarnation =>
+            {
+                Some(lease)
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What the scheduler decides: a state machine without clock, broker or disk.
+//!
+//! [`Core::step`] takes one [`Event`] and the present moment and returns [`Command`]s. Every event is idempotent or
+//! carries an attempt's number, so that it does no harm twice, late or in another order. `docs/scheduler.md` has the
+//! states and the transitions as a table.
+
+mod admit;
+mod attempts;
+mod claims;
+mod control;
+mod desk;
+mod dispatch;
+mod endings;
+mod event;
+mod index;
+mod job;
+mod ledger;
+mod presence;
+mod tick;
+mod view;
+mod workers;
+
+use std::collections::{BTreeMap, HashMap};
+
+use contract::{GpuClass, JobId, Seconds, Timestamp, WorkerId, Workload};
+use policy::{GpuPrice, WorkloadPolicy};
+
+use self::{desk::Desk, workers::Workers};
+pub(crate) use self::{
+    event::{Answer, Command, Event, JobEvent, Offer, Reach, Submission},
+    job::Job,
+    view::summary,
+    workers::Worker,
+};
+
+/// What an operator has set.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    pub(crate) workloads: BTreeMap<Workload, WorkloadPolicy>,
+    pub(crate) prices: BTreeMap<GpuClass, GpuPrice>,
+    pub(crate) heartbeat: Seconds,
+    pub(crate) lease: Seconds,
+    pub(crate) grace: Seconds,
+    pub(crate) checkpoint_interval: Seconds,
+    pub(crate) hang_limit: Seconds,
+}
+
+/// Every job that has not ended, every worker, and what follows from them.
+///
+/// Jobs that have ended live in the database only: the caller recalls those that a batch of events names, and they
+/// are dropped again with [`Core::retire`].
+#[derive(Debug)]
+pub(crate) struct Core {
+    jobs: HashMap<JobId, Job>,
+    desk: Desk,
+}
+
+impl Core {
+    /// Goes on from what was saved. No lease runs out before the workers had the time to be heard again.
+    pub(crate) fn new(rules: Rules, jobs: Vec<Job>, workers: Vec<Worker>, now: Timestamp) -> Self {
+        let mut desk = Desk::new(rules, Workers::new(workers), now);
+        for job in &jobs {
+            desk.index.insert(job, &desk.rules);
+        }
+        Self { jobs: jobs.into_iter().map(|job| (job.id.clone(), job)).collect(), desk }
+    }
+
+    /// Takes one event.
+    pub(crate) fn step(&mut self, event: Event, now: Timestamp) -> Vec<Command> {
+        self.desk.now = self.desk.now.max(now);
+        match event {
+            Event::Submit(submission) => self.submit(*submission),
+            Event::Estimate(submission) => self.estimate(&submission),
+            Event::Get(job_id) => self.get(&job_id),
+            Event::Cancel(job_id) => self.cancel(&job_id),
+            Event::Redrive(redrive) => self.redrive(&redrive),
+            Event::Hello(hello) => self.hello(*hello),
+            Event::Goodbye(goodbye) => self.goodbye(&goodbye),
+            Event::ListWorkers => self.list_workers(),
+            Event::Claim(claim) => self.claim(&claim),
+            Event::Heartbeat(heartbeat) => self.heartbeat(heartbeat),
+            Event::Started(started) => self.started(&started),
+            Event::Ended(ended) => self.ended(*ended),
+            Event::Metrics(metrics) => self.noted(&metrics.job_id, metrics.attempt, metrics.at, &metrics),
+            Event::Note(note) => self.noted(&note.job_id, note.attempt, note.at, &note),
+            Event::Checkpointed(done) => self.noted(&done.job_id, done.attempt, done.at, &done),
+            Event::Tick(reach) => self.tick(reach),
+        }
+        self.dispatch();
+        std::mem::take(&mut self.desk.commands)
+    }
+
+    /// A job in memory: every one that has not ended, and those recalled.
+    pub(crate) fn job(&self, id: &JobId) -> Option<&Job> {
+        self.jobs.get(id)
+    }
+
+    /// A worker that has said hello.
+    pub(crate) fn worker(&self, id: &WorkerId) -> Option<&Worker> {
+        self.desk.workers.get(id)
+    }
+
+    /// How many jobs have not ended, by state.
+    pub(crate) fn census(&self) -> Census {
+        self.desk.index.census()
+    }
+
+    /// Puts a job that has ended before the events that name it.
+    pub(crate) fn recall(&mut self, job: Job) {
+        self.desk.index.insert(&job, &self.desk.rules);
+        self.jobs.insert(job.id.clone(), job);
+    }
+
+    /// Drops the jobs that have ended, once they are saved.
+    pub(crate) fn retire(&mut self) {
+        for id in self.desk.index.take_ended() {
+            if self.jobs.get(&id).is_some_and(|job| job.state().is_end()) {
+                self.jobs.remove(&id);
+            }
+        }
+    }
+}
+
+/// How many jobs there are that have not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Census {
+    pub(crate) queued: usize,
+    pub(crate) offered: usize,
+    pub(crate) running: usize,
+    pub(crate) backing_off: usize,
+}

@@ -1,0 +1,116 @@
+//! What time alone brings about.
+
+use std::time::Duration;
+
+use contract::{Failure, FailureClass, JobId, StopCause, Timestamp};
+
+use super::{
+    Command, Core, Reach,
+    desk::Desk,
+    index::{OFFER_PATIENCE, queue},
+    job::{Job, Lease, Phase},
+};
+
+/// How often progress that heartbeats told is saved.
+const SAVE_INTERVAL: Duration = Duration::from_secs(5);
+
+impl Core {
+    /// Looks at the jobs whose time has come.
+    pub(super) fn tick(&mut self, reach: Reach) {
+        let desk = &mut self.desk;
+        let lease = desk.rules.lease.to_duration();
+        // Nobody could be heard without a broker, nor while this process was stopped.
+        let was_away = lease / 2 < desk.now.since(desk.ticked_at);
+        if reach == Reach::Offline || was_away {
+            desk.quiet_until = desk.now.plus(lease);
+        }
+        desk.ticked_at = desk.now;
+        desk.count_slots();
+        let may_expire = reach == Reach::CaughtUp && desk.quiet_until <= desk.now;
+        if may_expire {
+            let forgotten = desk.workers.forget_silent(desk.now);
+            desk.commands.extend(forgotten.into_iter().map(Command::ForgetWorker));
+        }
+        for job_id in desk.index.take_due(desk.now) {
+            if let Some(job) = self.jobs.get_mut(&job_id) {
+                desk.look_at(job, may_expire);
+            }
+        }
+        self.save_progress();
+    }
+
+    fn save_progress(&mut self) {
+        if SAVE_INTERVAL <= self.desk.now.since(self.desk.saved_at) {
+            self.desk.saved_at = self.desk.now;
+            let unsaved: Vec<JobId> = std::mem::take(&mut self.desk.unsaved).into_iter().collect();
+            self.desk.commands.extend(unsaved.into_iter().map(Command::SaveJob));
+        }
+    }
+}
+
+impl Desk {
+    fn look_at(&mut self, job: &mut Job, may_expire: bool) {
+        match job.phase.clone() {
+            Phase::Queued | Phase::Offered { .. } | Phase::BackingOff { .. }
+                if job.left(self.now).is_spent() =>
+            {
+                self.run_dry(job);
+            }
+            Phase::Queued => self.look_again(job, None),
+            Phase::BackingOff { due, .. } if self.now < due => self.look_again(job, Some(due)),
+            Phase::BackingOff { published: true, .. } => self.enter(job, Phase::Offered { at: self.now }),
+            Phase::BackingOff { published: false, .. } => self.enter(job, Phase::Queued),
+            Phase::Offered { at } => self.look_at_offer(job, at),
+            Phase::Running(lease) if may_expire => self.look_at_lease(job, &lease),
+            Phase::Running(_) => self.look_again(job, Some(self.quiet_until)),
+            Phase::Succeeded { .. } | Phase::Dead { .. } | Phase::Cancelled { .. } => {}
+        }
+    }
+
+    /// An offer that nobody claims is published again if somebody has nothing to do, because then it was lost; and
+    /// taken back if nobody is there. The attempt's number makes doubles harmless.
+    fn look_at_offer(&mut self, job: &mut Job, at: Timestamp) {
+        let queue = queue(job);
+        if self.now < at.plus(OFFER_PATIENCE) {
+            self.look_again(job, Some(at.plus(OFFER_PATIENCE)));
+        } else if self.workers.slots(&queue) == 0 {
+            self.enter(job, Phase::Queued);
+        } else if self.is_idle(&queue) {
+            self.enter(job, Phase::Offered { at: self.now });
+            self.publish(job, self.now);
+        } else {
+            self.look_again(job, Some(self.now.plus(OFFER_PATIENCE)));
+        }
+    }
+
+    fn look_at_lease(&mut self, job: &mut Job, lease: &Lease) {
+        let runs_out_at = lease.heard_at.plus(self.rules.lease.to_duration());
+        if let Some((cause, since)) = lease.stop(self.now)
+            && since.plus(self.patience()) <= self.now
+        {
+            let patience = contract::Seconds::from(self.patience());
+            let message = format!("{} was told to stop and had not after {patience}", lease.worker);
+            let class = match cause {
+                StopCause::Budget => FailureClass::Budget,
+                _ => FailureClass::Timeout,
+            };
+            self.fail(job, Failure::new(class, message), self.now);
+        } else if runs_out_at <= self.now {
+            let message = format!("{} was not heard for {}", lease.worker, self.rules.lease);
+            self.fail(job, Failure::new(FailureClass::Lost, message), lease.heard_at);
+        } else {
+            self.look_again(job, Some(runs_out_at.min(lease.gone_by(self.patience()))));
+        }
+    }
+
+    /// Sets the job's timer, at the latest when its total time is over.
+    fn look_again(&mut self, job: &Job, at: Option<Timestamp>) {
+        let total_over = match job.phase {
+            Phase::Running(_) => None,
+            _ => job.left(self.now).time.map(|left| self.now.plus(left)),
+        };
+        if let Some(at) = at.into_iter().chain(total_over).min() {
+            self.index.arm(&job.id, at.max(self.now.plus(Duration::from_millis(1))));
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The messages of one turn of the loop: what they say, what follows, and what becomes of them.
+
+use broker::{Delivery, Disposition, Outgoing, ReplyTo};
+use contract::{
+    DecodeError, JobId, Refusal, Refused, Timestamp,
+    control::{GetHistory, ListJobs},
+};
+use tracing::{Span, debug, info_span, warn};
+
+use super::{
+    effects::Effects,
+    inbox::Received,
+    mail::Mail,
+    meters::Meters,
+    request::{self, Said},
+};
+use crate::{
+    core::{Answer, Core, Event, Reach},
+    store::Changes,
+};
+
+/// A question that only the database can answer.
+pub(super) enum Query {
+    List(ListJobs),
+    History(GetHistory),
+}
+
+pub(super) struct Batch {
+    unread: Vec<(Delivery, Result<Said, DecodeError>)>,
+    settled: Vec<(Delivery, Disposition)>,
+    replies: Vec<Outgoing>,
+    queries: Vec<(ReplyTo, Query)>,
+    effects: Effects,
+}
+
+impl Batch {
+    /// Reads every message.
+    pub(super) fn read(received: Received) -> Self {
+        let Received { events, requests, submissions } = received;
+        let mut unread = Vec::with_capacity(events.len() + requests.len() + submissions.len());
+        for (deliveries, read) in [
+            (events, request::report as fn(&Delivery) -> Result<Said, DecodeError>),
+            (requests, request::request),
+            (submissions, request::submission),
+        ] {
+            unread.extend(deliveries.into_iter().map(|delivery| {
+                let said = read(&delivery);
+                (delivery, said)
+            }));
+        }
+        Self {
+            unread,
+            settled: Vec::new(),
+            replies: Vec::new(),
+            queries: Vec::new(),
+            effects: Effects::default(),
+        }
+    }
+
+    /// The jobs whose past the messages may need.
+    pub(super) fn job_ids(&self) -> Vec<JobId> {
+        let events = self.unread.iter().filter_map(|(_, said)| match said {
+            Ok(Said::Event(event)) => Some(event),
+            _ => None,
+        });
+        events.filter_map(Event::job_id).collect()
+    }
+
+    /// Lets the core take every message, in order.
+    pub(super) fn step(&mut self, core: &mut Core, now: Timestamp, meters: &Meters) {
+        for (delivery, said) in std::mem::take(&mut self.unread) {
+            let disposition = match said {
+                Ok(Said::Event(event)) => self.step_one(core, event, &delivery, now, meters),
+                Ok(Said::Query(query)) => {
+                    if let Some(reply_to) = delivery.reply_to.clone() {
+                        self.queries.push((reply_to, query));
+                    }
+                    Disposition::Ack
+                }
+                Ok(Said::Nothing) => Disposition::Ack,
+                Err(error) => self.refuse(&delivery, error),
+            };
+            self.settled.push((delivery, disposition));
+        }
+    }
+
+    /// Tells the core that time has passed.
+    pub(super) fn tick(&mut self, core: &mut Core, reach: Reach, now: Timestamp, meters: &Meters) {
+        let commands = core.step(Event::Tick(reach), now);
+        self.effects.take(commands, meters);
+    }
+
+    fn step_one(
+        &mut self,
+        core: &mut Core,
+        mut event: Event,
+        delivery: &Delivery,
+        now: Timestamp,
+        meters: &Meters,
+    ) -> Disposition {
+        let span = span(&event, delivery);
+        let _entered = span.enter();
+        let is_submission = matches!(event, Event::Submit(_));
+        if let Event::Submit(submission) = &mut event
+            && let Some(traceparent) = telemetry::traceparent()
+        {
+            submission.traceparent = Some(traceparent);
+        }
+        let commands = core.step(event, now);
+        let Some(answer) = self.effects.take(commands, meters) else { return Disposition::Ack };
+        if let Answer::Refused(refused) = &answer {
+            debug!(reason = ?refused.reason, message = refused.message, "refused");
+        }
+        match (&delivery.reply_to, answer) {
+            (Some(reply_to), answer) => {
+                self.replies.push(reply(reply_to, &answer));
+                Disposition::Ack
+            }
+            // Nobody else would learn that the job was not taken.
+            (None, Answer::Refused(refused)) if is_submission => {
+                warn!(reason = refused.message, "a submission is refused, and nobody waits for the answer");
+                Disposition::Reject(refused.message)
+            }
+            (None, _) => Disposition::Ack,
+        }
+    }
+
+    /// Turns away what cannot be read.
+    fn refuse(&mut self, delivery: &Delivery, error: DecodeError) -> Disposition {
+        let reason = format!("{:#}", anyhow::Error::from(error));
+        warn!(reason, queue = delivery.routing_key, "a message cannot be read");
+        if let Some(reply_to) = &delivery.reply_to {
+            self.replies.push(Outgoing::reply(reply_to, &Refused::new(Refusal::Invalid, reason.clone())));
+        }
+        Disposition::Reject(reason)
+    }
+
+    /// The transaction that makes it all last.
+    pub(super) fn changes(&mut self, core: &Core, mail: &mut Mail) -> Changes {
+        std::mem::take(&mut self.effects).into_changes(core, mail)
+    }
+
+    pub(super) fn take_replies(&mut self) -> Vec<Outgoing> {
+        std::mem::take(&mut self.replies)
+    }
+
+    pub(super) fn take_queries(&mut self) -> Vec<(ReplyTo, Query)> {
+        std::mem::take(&mut self.queries)
+    }
+
+    /// The messages, each with what becomes of it.
+    pub(super) fn into_settled(self) -> Vec<(Delivery, Disposition)> {
+        self.settled
+    }
+}
+
+/// The span of a step that changes a job's course, as part of the sender's trace.
+fn span(event: &Event, delivery: &Delivery) -> Span {
+    let span = match event {
+        Event::Submit(submission) => {
+            info_span!("submit", job.id = submission.job_id().map(tracing::field::display))
+        }
+        Event::Claim(claim) => {
+            info_span!("claim", job.id = %claim.job_id, job.attempt = claim.attempt, worker.id = %claim.worker)
+        }
+        Event::Ended(ended) => info_span!("ended", job.id = %ended.job_id, job.attempt = ended.attempt),
+        Event::Cancel(job_id) => info_span!("cancel", job.id = %job_id),
+        Event::Redrive(redrive) => info_span!("redrive", job.id = %redrive.job_id),
+        _ => return Span::none(),
+    };
+    if let Some(traceparent) = &delivery.traceparent {
+        telemetry::set_parent(&span, traceparent);
+    }
+    span
+}
+
+fn reply(to: &ReplyTo, answer: &Answer) -> Outgoing {
+    match answer {
+        Answer::Accepted(accepted) => Outgoing::reply(to, &**accepted),
+        Answer::Refused(refused) => Outgoing::reply(to, refused),
+        Answer::Estimate(estimate) => {
+            let estimate = (**estimate).clone();
+            Outgoing::reply(to, &contract::control::EstimateReply { estimate })
+        }
+        Answer::Job(view) => Outgoing::reply(to, &**view),
+        Answer::Welcome(welcome) => Outgoing::reply(to, welcome),
+        Answer::Done => Outgoing::reply(to, &contract::lease::Done {}),
+        Answer::Claim(answer) => Outgoing::reply(to, &**answer),
+        Answer::Heartbeat(answer) => Outgoing::reply(to, answer),
+        Answer::Workers(list) => Outgoing::reply(to, list),
+    }
+}

@@ -1,0 +1,145 @@
+//! From the core's commands to one transaction.
+
+use std::collections::BTreeSet;
+
+use broker::Outgoing;
+use contract::{
+    JobId, Timestamp, WorkerId,
+    events::Event,
+    lease::OfferAttempt,
+    names::{DEAD_EXCHANGE, WORK_EXCHANGE, work_queue},
+};
+use serde_json::json;
+use tracing::{info, warn};
+
+use super::{mail::Mail, meters::Meters};
+use crate::{
+    core::{Answer, Command, Core, JobEvent, Offer},
+    store::{Changes, Entry, JobRow},
+};
+
+/// A larger event is kept as a note that there was one, because a page of history has to fit into one message.
+const LARGEST_ENTRY: usize = 32 * 1024;
+
+/// What a batch comes to. A job that changes several times is written once.
+#[derive(Default)]
+pub(super) struct Effects {
+    jobs: BTreeSet<JobId>,
+    workers: BTreeSet<WorkerId>,
+    history: Vec<Entry>,
+    outgoing: Vec<(Outgoing, Timestamp)>,
+}
+
+impl Effects {
+    /// Takes the commands of one step; returns the answer among them.
+    pub(super) fn take(&mut self, commands: Vec<Command>, meters: &Meters) -> Option<Answer> {
+        let mut answered = None;
+        for command in commands {
+            match command {
+                Command::SaveJob(job_id) => {
+                    self.jobs.insert(job_id);
+                }
+                Command::SaveWorker(id) | Command::ForgetWorker(id) => {
+                    self.workers.insert(id);
+                }
+                Command::Offer(offer) => self.offer(offer),
+                Command::Tell(event) => {
+                    meters.count(&event);
+                    log(&event);
+                    self.tell(&event);
+                }
+                Command::Record { job_id, at, event } => self.record(job_id, at, event),
+                Command::Bury(letter) => {
+                    let key = format!("job.{}", letter.job.job_id);
+                    self.outgoing.push((Outgoing::new(DEAD_EXCHANGE, key, &*letter), Timestamp::default()));
+                }
+                Command::Answer(answer) => answered = Some(answer),
+            }
+        }
+        answered
+    }
+
+    /// The transaction, with jobs and workers as they are by now.
+    pub(super) fn into_changes(self, core: &Core, mail: &mut Mail) -> Changes {
+        let mut changes = Changes {
+            jobs: self.jobs.iter().filter_map(|id| core.job(id)).map(JobRow::from).collect(),
+            history: self.history,
+            ..Changes::default()
+        };
+        changes.letters.extend(self.outgoing.into_iter().map(|(outgoing, due)| mail.letter(outgoing, due)));
+        for id in self.workers {
+            match core.worker(&id) {
+                Some(worker) => {
+                    let body = serde_json::to_string(worker).expect("a worker has string keys only");
+                    changes.workers.push((id, body));
+                }
+                None => changes.forgotten.push(id),
+            }
+        }
+        changes
+    }
+
+    fn offer(&mut self, offer: Offer) {
+        let Offer { job_id, attempt, workload, placement, due, traceparent } = offer;
+        let queue = work_queue(&workload, &placement.gpu, placement.tier);
+        let message_id = Some(format!("{job_id}.{attempt}"));
+        let offer = Outgoing::new(WORK_EXCHANGE, queue, &OfferAttempt { job_id, attempt });
+        self.outgoing.push((Outgoing { message_id, traceparent, ..offer }, due));
+    }
+
+    fn tell(&mut self, event: &JobEvent) {
+        match event {
+            JobEvent::Queued(event) => self.publish(&event.job_id, event.at, event),
+            JobEvent::Leased(event) => self.publish(&event.job_id, event.at, event),
+            JobEvent::Retrying(event) => self.publish(&event.job_id, event.at, event),
+            JobEvent::Ended(event) => self.publish(&event.job_id, event.at, &**event),
+        }
+    }
+
+    fn publish<E: Event>(&mut self, job_id: &JobId, at: Timestamp, event: &E) {
+        let outgoing = Outgoing::event(event);
+        self.record(job_id.clone(), at, outgoing.body.clone());
+        self.outgoing.push((outgoing, Timestamp::default()));
+    }
+
+    fn record(&mut self, job_id: JobId, at: Timestamp, event: Vec<u8>) {
+        let bytes = event.len();
+        let event = match String::from_utf8(event) {
+            Ok(event) if bytes <= LARGEST_ENTRY => event,
+            whole => {
+                let kind = contract::kind_of(whole.unwrap_or_default().as_bytes()).unwrap_or_default();
+                json!({ "kind": kind, "version": 1, "job_id": job_id, "omitted_bytes": bytes }).to_string()
+            }
+        };
+        self.history.push(Entry { job_id, at, event });
+    }
+}
+
+fn log(event: &JobEvent) {
+    match event {
+        JobEvent::Queued(event) => {
+            info!(job.id = %event.job_id, workload = %event.workload, owner = event.owner, "queued");
+        }
+        JobEvent::Leased(event) => {
+            info!(
+                job.id = %event.job_id, job.attempt = event.attempt, worker.id = %event.worker, gpu = %event.gpu,
+                tier = %event.tier, "leased"
+            );
+        }
+        JobEvent::Retrying(event) => {
+            warn!(
+                job.id = %event.job_id, job.attempt = event.attempt, failure = %event.failure,
+                delay = %event.delay, "the attempt failed; another one follows"
+            );
+        }
+        JobEvent::Ended(event) => match &event.failure {
+            Some(failure) => {
+                warn!(job.id = %event.job_id, attempts = event.attempts, usd = event.usd, %failure, "dead");
+            }
+            None => {
+                let state = event.state.as_str();
+                info!(job.id = %event.job_id, attempts = event.attempts, usd = event.usd, state, "ended");
+            }
+        },
+    }
+}

@@ -1,0 +1,264 @@
+//! The shell around the core: one loop that takes batches of messages, lets the core decide, writes what it decided,
+//! and only then acknowledges and tells. No decisions are made here.
+
+mod batch;
+mod effects;
+mod inbox;
+mod leadership;
+mod mail;
+mod meters;
+mod request;
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use broker::{Broker, BrokerOptions, ConnectError, Outgoing, settle_all};
+use contract::{JobId, Refusal, Refused, Timestamp};
+use settings::Settings;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use self::{
+    batch::{Batch, Query},
+    inbox::{Inbox, Received},
+    mail::Mail,
+    meters::Meters,
+};
+use crate::{
+    core::{Core, Reach, Rules, summary},
+    store::{Changes, Saved, Store, StoreError},
+};
+
+/// How often the core is told that time has passed.
+const TICK: Duration = Duration::from_millis(250);
+/// How long to wait before the database is tried again.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+
+/// Leads until `stop`: admits jobs, offers them, judges claims and reports, answers questions. Waits first while
+/// another scheduler on the same database leads.
+///
+/// # Errors
+/// When the database or the broker cannot be used.
+pub async fn run(settings: Settings, stop: CancellationToken) -> anyhow::Result<()> {
+    let Some(_leadership) = leadership::take(&settings.scheduler.database, &stop).await? else {
+        return Ok(());
+    };
+    let database = &settings.scheduler.database;
+    let store = Store::open(database).await;
+    let store = store.with_context(|| format!("cannot open the database {}", database.display()))?;
+    let saved = store.load().await.context("cannot read the database")?;
+    let options = BrokerOptions {
+        url: settings.broker_url(),
+        heartbeat: settings.broker.heartbeat.to_duration(),
+        name: "scheduler".into(),
+    };
+    let broker = match Broker::connect(options, &stop).await {
+        Err(ConnectError::Closed) => return Ok(()),
+        broker => broker?,
+    };
+    let inbox = Inbox::open(&broker).await?;
+    info!(jobs = saved.jobs.len(), workers = saved.workers.len(), unsent = saved.letters.len(), "ready");
+
+    let mut service = Service::new(rules(&settings), saved, store, broker.clone()).await;
+    let served = service.serve(inbox, &stop).await;
+    service.close().await;
+    broker.close().await;
+    served
+}
+
+fn rules(settings: &Settings) -> Rules {
+    let scheduler = &settings.scheduler;
+    Rules {
+        workloads: settings.workloads.clone(),
+        prices: settings.gpu.clone(),
+        heartbeat: scheduler.heartbeat,
+        lease: scheduler.lease,
+        grace: scheduler.grace,
+        checkpoint_interval: scheduler.checkpoint_interval,
+        hang_limit: scheduler.hang_limit,
+    }
+}
+
+struct Service {
+    core: Core,
+    store: Store,
+    broker: Broker,
+    mail: Mail,
+    meters: Meters,
+}
+
+impl Service {
+    async fn new(rules: Rules, saved: Saved, store: Store, broker: Broker) -> Self {
+        let mail = Mail::start(broker.clone(), saved.letters).await;
+        let core = Core::new(rules, saved.jobs, saved.workers, Timestamp::now());
+        Self { core, store, broker, mail, meters: Meters::new() }
+    }
+
+    async fn serve(&mut self, mut inbox: Inbox, stop: &CancellationToken) -> anyhow::Result<()> {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let (received, is_tick) = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                // What was said before the tick is heard before it.
+                _ = ticks.tick() => (inbox.take(), true),
+                received = inbox.wait() => (received.context("the line to the broker was closed")?, false),
+            };
+            let reach = is_tick.then(|| self.reach(&received));
+            if !self.handle(received, reach, stop).await? {
+                break;
+            }
+        }
+        inbox.close().await;
+        Ok(())
+    }
+
+    fn reach(&self, received: &Received) -> Reach {
+        if !*self.broker.online().borrow() {
+            Reach::Offline
+        } else if received.is_full() {
+            Reach::Behind
+        } else {
+            Reach::CaughtUp
+        }
+    }
+
+    /// Takes a batch from reading to acknowledging. `false` when the service is stopped while the database cannot be
+    /// written; then nothing was acknowledged, and everything comes again.
+    async fn handle(
+        &mut self,
+        received: Received,
+        reach: Option<Reach>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<bool> {
+        let began = Instant::now();
+        let mut batch = Batch::read(received);
+        self.recall(batch.job_ids()).await?;
+        let now = Timestamp::now();
+        batch.step(&mut self.core, now, &self.meters);
+        if let Some(reach) = reach {
+            batch.tick(&mut self.core, reach, now, &self.meters);
+            self.meters.census(self.core.census());
+        }
+
+        let mut changes = batch.changes(&self.core, &mut self.mail);
+        if changes.is_urgent() || reach.is_some() {
+            changes.sent = self.mail.take_confirmed();
+        }
+        if changes.is_urgent() || !changes.sent.is_empty() {
+            let changes = Arc::new(changes);
+            if !self.commit(changes.clone(), stop).await {
+                return Ok(false);
+            }
+            let letters = Arc::into_inner(changes).map(|changes| changes.letters).unwrap_or_default();
+            self.mail.send(letters).await;
+        }
+        self.answer(&mut batch).await?;
+        self.core.retire();
+        let settled = batch.into_settled();
+        if !settled.is_empty() {
+            self.meters.batch(settled.len(), began.elapsed());
+        }
+        settle_all(settled).await;
+        Ok(true)
+    }
+
+    /// Brings the jobs into memory that a batch names and that have ended.
+    async fn recall(&mut self, mut ids: Vec<JobId>) -> anyhow::Result<()> {
+        ids.retain(|id| self.core.job(id).is_none());
+        if !ids.is_empty() {
+            ids.sort_unstable();
+            ids.dedup();
+            for job in self.store.recall(ids).await.context("cannot read the database")? {
+                self.core.recall(job);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes, for as long as it takes: a full disk stops everything and loses nothing.
+    async fn commit(&self, changes: Arc<Changes>, stop: &CancellationToken) -> bool {
+        let mut failing = false;
+        loop {
+            match self.store.commit(changes.clone()).await {
+                Ok(()) => {
+                    if failing {
+                        info!("the database can be written again");
+                    }
+                    return true;
+                }
+                Err(error) if !failing => {
+                    failing = true;
+                    error!(
+                        error = &error as &dyn std::error::Error,
+                        "cannot write the database; trying until it works"
+                    );
+                }
+                Err(_) => {}
+            }
+            if stop.run_until_cancelled(sleep(STORE_RETRY)).await.is_none() {
+                return false;
+            }
+        }
+    }
+
+    /// Sends the answers, those to questions that only the database knows included.
+    async fn answer(&mut self, batch: &mut Batch) -> anyhow::Result<()> {
+        let mut replies = batch.take_replies();
+        for (reply_to, query) in batch.take_queries() {
+            let reply = match self.ask_store(query).await {
+                Ok(Answered::Jobs(list)) => Outgoing::reply(&reply_to, &list),
+                Ok(Answered::History(history)) => Outgoing::reply(&reply_to, &history),
+                Ok(Answered::Unknown(job_id)) => {
+                    let message = format!("there is no job {job_id}");
+                    Outgoing::reply(&reply_to, &Refused::new(Refusal::NotFound, message))
+                }
+                Err(error) => {
+                    error!(error = &error as &dyn std::error::Error, "cannot read the database");
+                    let message = "the scheduler cannot read its database just now";
+                    Outgoing::reply(&reply_to, &Refused::new(Refusal::Unavailable, message))
+                }
+            };
+            replies.push(reply);
+        }
+        self.mail.reply(replies).await;
+        Ok(())
+    }
+
+    async fn ask_store(&self, query: Query) -> Result<Answered, StoreError> {
+        match query {
+            Query::List(query) => {
+                let now = Timestamp::now();
+                let (jobs, more) = self.store.list(query).await?;
+                // A job in memory is newer than its row by what its heartbeats told.
+                let present = jobs.iter().map(|row| summary(self.core.job(&row.id).unwrap_or(row), now));
+                Ok(Answered::Jobs(contract::control::JobList { jobs: present.collect(), more }))
+            }
+            Query::History(query) => {
+                let job_id = query.job_id.clone();
+                let history = self.store.history(query).await?;
+                Ok(history.map_or(Answered::Unknown(job_id), Answered::History))
+            }
+        }
+    }
+
+    /// Lets what was said reach the broker, and notes what has.
+    async fn close(self) {
+        let confirmed = self.mail.close().await;
+        if !confirmed.is_empty() {
+            let changes = Changes { sent: confirmed, ..Changes::default() };
+            if let Err(error) = self.store.commit(Arc::new(changes)).await {
+                error!(error = &error as &dyn std::error::Error, "some messages will be sent again");
+            }
+        }
+    }
+}
+
+/// What the database says.
+enum Answered {
+    Jobs(contract::control::JobList),
+    History(contract::control::History),
+    Unknown(JobId),
+}

@@ -1,0 +1,84 @@
+//! Writing a batch.
+
+use rusqlite::{Connection, Transaction, params};
+
+use super::{Changes, Entry, JobRow, Letter, StoreError};
+use crate::core::Job;
+
+/// Events that are kept of a job.
+const HISTORY_KEPT: i64 = 2_000;
+
+pub(super) fn commit(connection: &mut Connection, changes: &Changes) -> Result<(), StoreError> {
+    let transaction = connection.transaction()?;
+    save_jobs(&transaction, &changes.jobs)?;
+    add_history(&transaction, &changes.history)?;
+    move_letters(&transaction, &changes.letters, &changes.sent)?;
+    let mut save = transaction.prepare_cached("INSERT OR REPLACE INTO workers (id, body) VALUES (?1, ?2)")?;
+    for (id, body) in &changes.workers {
+        save.execute(params![id.as_str(), body])?;
+    }
+    let mut forget = transaction.prepare_cached("DELETE FROM workers WHERE id = ?1")?;
+    for id in &changes.forgotten {
+        forget.execute([id.as_str()])?;
+    }
+    drop((save, forget));
+    transaction.commit()?;
+    Ok(())
+}
+
+fn save_jobs(transaction: &Transaction<'_>, jobs: &[JobRow]) -> Result<(), StoreError> {
+    let mut save = transaction.prepare_cached(
+        "INSERT INTO jobs (id, state, is_end, owner, workload, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (id) DO UPDATE SET state = ?2, is_end = ?3, body = ?6",
+    )?;
+    for JobRow { id, state, is_end, owner, workload, body } in jobs {
+        save.execute(params![id, state, is_end, owner, workload, body])?;
+    }
+    Ok(())
+}
+
+fn add_history(transaction: &Transaction<'_>, entries: &[Entry]) -> Result<(), StoreError> {
+    let mut add = transaction.prepare_cached(
+        "INSERT INTO history (job_id, seq, at, event)
+         SELECT ?1, COALESCE(MAX(seq), 0) + 1, ?2, ?3 FROM history WHERE job_id = ?1
+         RETURNING seq",
+    )?;
+    let mut trim = transaction.prepare_cached("DELETE FROM history WHERE job_id = ?1 AND seq <= ?2")?;
+    for Entry { job_id, at, event } in entries {
+        let seq: i64 =
+            add.query_row(params![job_id.as_str(), at.0.cast_signed(), event], |row| row.get(0))?;
+        if HISTORY_KEPT < seq {
+            trim.execute(params![job_id.as_str(), seq - HISTORY_KEPT])?;
+        }
+    }
+    Ok(())
+}
+
+fn move_letters(transaction: &Transaction<'_>, new: &[Letter], sent: &[i64]) -> Result<(), StoreError> {
+    let mut add = transaction.prepare_cached(
+        "INSERT OR REPLACE INTO outbox (id, exchange, routing_key, body, message_id, traceparent, due)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    for Letter { id, exchange, routing_key, body, message_id, traceparent, due } in new {
+        let due = due.0.cast_signed();
+        add.execute(params![id, exchange, routing_key, body, message_id, traceparent, due])?;
+    }
+    let mut remove = transaction.prepare_cached("DELETE FROM outbox WHERE id = ?1")?;
+    for id in sent {
+        remove.execute([id])?;
+    }
+    Ok(())
+}
+
+impl From<&Job> for JobRow {
+    fn from(job: &Job) -> Self {
+        Self {
+            id: job.id.to_string(),
+            state: job.state().as_str(),
+            is_end: job.state().is_end(),
+            owner: job.submission.owner.clone(),
+            workload: job.submission.workload.to_string(),
+            body: serde_json::to_string(job).expect("a job has string keys only"),
+        }
+    }
+}
