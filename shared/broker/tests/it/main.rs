@@ -1,0 +1,9 @@
+//! The broker crate against a real RabbitMQ.
+
+mod consume;
+mod delay;
+mod faults;
+mod publish;
+mod requests;
+mod support;
+mod topology;
