@@ -52,7 +52,8 @@ check: setup ## Look at formatting, lints, documentation and licences
 
 .PHONY: bench
 bench: setup ## Measure, and write the figures into docs/benchmarks.md
-	cargo run --release --package bench
+	cargo build --release --workspace --bins
+	target/release/bench
 
 .PHONY: schemas
 schemas: setup ## Write docs/schemas anew from the message types
