@@ -1,1 +1,39 @@
-//! classifier-trainer
+//! The `classifier` workload: a ResNet trained on a folder of images.
+//!
+//! `train` is the loop, from top to bottom; what it calls stands beside it. A run that is stopped at any step and
+//! resumed ends with the same bytes as one that was not.
+
+mod attempt;
+mod checkpoint;
+mod data;
+mod divergence;
+mod history;
+mod init_from;
+mod model;
+mod outcome;
+mod pictures;
+mod plan;
+mod state;
+mod step;
+mod train;
+mod validation;
+
+use contract::{Workload, classifier, events::RunResult};
+use worker::{Control, Run, RunError, Trainer};
+
+pub use model::{ResNet, ResNetConfig};
+pub use step::{StepOptions, StepOutcome, train_step};
+
+/// The trainer.
+#[derive(Debug, Clone, Copy)]
+pub struct Classifier;
+
+impl Trainer for Classifier {
+    fn workload(&self) -> Workload {
+        classifier::WORKLOAD.parse().expect("the workload's name is a valid one")
+    }
+
+    fn run(&self, run: &Run, control: &mut dyn Control) -> Result<RunResult, RunError> {
+        attempt::run(run, control)
+    }
+}

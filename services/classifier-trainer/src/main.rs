@@ -1,1 +1,15 @@
-fn main() {}
+//! The trainer of the `classifier` workload, as a process.
+
+use classifier_trainer::Classifier;
+use settings::{Settings, stop_on_signal};
+use worker::Exit;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<Exit> {
+    let settings = Settings::of_service(std::env::args().skip(1))?;
+    let _telemetry = telemetry::init("classifier-trainer", &settings.telemetry)?;
+    torch::set_up();
+    let stop = stop_on_signal()?;
+
+    worker::run(settings, Classifier, stop).await
+}

@@ -45,6 +45,11 @@ pub fn normal(random: &mut ChaCha8Rng, count: usize) -> Vec<f32> {
     numbers
 }
 
+/// Numbers from 0 to less than 1.
+pub fn uniform(random: &mut ChaCha8Rng, count: usize) -> Vec<f32> {
+    (0..count).map(|_| random.random()).collect()
+}
+
 /// A name as a number that depends on nothing else: FNV-1a, and a last mixing (splitmix64), because FNV's high bits
 /// hardly depend on the last letters.
 pub fn hash_name(name: &str) -> u64 {

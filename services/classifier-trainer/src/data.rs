@@ -1,0 +1,124 @@
+//! The job's images, checked before anything is learned from them.
+
+use contract::{
+    Failure,
+    classifier::{Augment as AugmentParam, ClassifierParams},
+};
+use torch::{
+    cache_budget, find_below,
+    images::{Augment, Fit, FolderError, ImageFile, ImageFolder, ImageSet, Loaded, Unreadable},
+};
+use worker::{Control, RunError};
+
+/// How many unreadable images are named.
+const NAMED: usize = 20;
+
+/// Everything a run learns from.
+#[derive(Debug)]
+pub(crate) struct Images {
+    pub(crate) classes: Vec<String>,
+    pub(crate) train: ImageSet,
+    pub(crate) val: ImageSet,
+    pub(crate) unreadable: usize,
+    /// Tells this set of images from any other: a hash of names, sizes and which are held out.
+    pub(crate) digest: String,
+}
+
+/// Finds, reads and checks the images of a job. `meanwhile` is called now and then.
+///
+/// # Errors
+/// Permanent, with what is wrong and what would be right, unless a folder cannot be listed; or what `meanwhile` says.
+pub(crate) fn open(
+    params: &ClassifierParams,
+    roots: &[std::path::PathBuf],
+    control: &mut dyn Control,
+    mut meanwhile: impl FnMut(&mut dyn Control) -> Result<(), RunError>,
+) -> Result<Images, RunError> {
+    let path =
+        find_below(&params.data, roots).map_err(|error| Failure::permanent(format!("data: {error}")))?;
+    let ImageFolder { classes, train, val } =
+        ImageFolder::open(&path, roots, params.val_split).map_err(failure)?;
+    let found = train.len() + val.len();
+
+    let budget = cache_budget();
+    let mut load = |files: Vec<ImageFile>, fit: Fit, budget: u64| -> Result<Loaded, RunError> {
+        ImageSet::load(files, fit, budget, || meanwhile(control))
+    };
+    let val = load(val, Fit::Square(params.image_size), budget / 4)?;
+    let train = load(train, augment(params.augment).fit(params.image_size), budget - budget / 4)?;
+
+    let unreadable = [train.unreadable, val.unreadable].concat();
+    report_unreadable(&unreadable, found, params.max_unreadable, control)?;
+    for (label, class) in classes.iter().enumerate() {
+        if !train.set.files().iter().any(|file| file.label == label) {
+            return Err(
+                Failure::permanent(format!("no training image of class {class:?} can be read")).into()
+            );
+        }
+    }
+    if val.set.files().is_empty() {
+        return Err(Failure::permanent("no image that is held out for validation can be read").into());
+    }
+    let digest = digest(&train.set, &val.set);
+    Ok(Images { classes, train: train.set, val: val.set, unreadable: unreadable.len(), digest })
+}
+
+/// The contract's word for how much images are changed, as the image code knows it.
+pub(crate) fn augment(param: AugmentParam) -> Augment {
+    match param {
+        AugmentParam::None => Augment::None,
+        AugmentParam::Light => Augment::Light,
+        AugmentParam::Medium => Augment::Medium,
+        AugmentParam::Strong => Augment::Strong,
+    }
+}
+
+fn failure(error: FolderError) -> Failure {
+    match error {
+        FolderError::List { path, error } => {
+            Failure::transient(format!("data: cannot list {}: {error}", path.display()))
+        }
+        wrong => Failure::permanent(format!("data: {wrong}")),
+    }
+}
+
+fn report_unreadable(
+    unreadable: &[Unreadable],
+    found: usize,
+    tolerated: f64,
+    control: &mut dyn Control,
+) -> Result<(), Failure> {
+    if unreadable.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<String> =
+        unreadable.iter().take(NAMED).map(|image| format!("{} ({})", image.name, image.reason)).collect();
+    let more = match unreadable.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    let text = format!("{} of {found} images cannot be read: {}{more}", unreadable.len(), named.join(", "));
+    let share = unreadable.len() as f64 / found as f64;
+    if tolerated < share {
+        return Err(Failure::permanent(format!(
+            "{text}; that is {:.1} %, and max_unreadable tolerates {:.1} %",
+            share * 100.0,
+            tolerated * 100.0
+        )));
+    }
+    control.note(format!("{text}; they are passed over"));
+    Ok(())
+}
+
+fn digest(train: &ImageSet, val: &ImageSet) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for set in [train, val] {
+        for file in set.files() {
+            hasher.update(file.name.as_bytes());
+            hasher.update(b"\0");
+            hasher.update(&file.bytes.to_le_bytes());
+        }
+        hasher.update(b"\0");
+    }
+    hasher.finalize().to_hex().to_string()
+}

@@ -1,0 +1,8 @@
+//! Pictures for people.
+
+mod confusion;
+mod curves;
+mod style;
+
+pub(crate) use confusion::draw_confusion;
+pub(crate) use curves::draw_curves;

@@ -1,0 +1,88 @@
+//! One training step.
+
+use tch::{Kind, Reduction, Tensor};
+use torch::{AdamW, Mode, accumulate, clip_divisor, gradient_norm, gradients};
+
+use crate::ResNet;
+
+/// How a step is taken.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepOptions {
+    /// The learning rate.
+    pub lr: f64,
+    /// The largest norm of the gradient; 0 clips nothing.
+    pub clip_norm: f64,
+    /// Label smoothing.
+    pub label_smoothing: f64,
+    /// Parts that the batch is computed in, one after the other.
+    pub accumulation: u32,
+}
+
+/// What a step came to, on the device: reading it waits.
+#[derive(Debug)]
+pub struct StepOutcome {
+    /// The mean loss of the batch, before the step; fp64.
+    pub loss: Tensor,
+    /// How many of its images were classified rightly; fp64.
+    pub correct: Tensor,
+    /// The norm of the gradient, before clipping.
+    pub gradient_norm: Tensor,
+}
+
+/// Learns from one batch: images (N, 3, H, W), normalised, and labels (N).
+pub fn train_step(
+    model: &ResNet,
+    optimizer: &mut AdamW,
+    images: &Tensor,
+    labels: &Tensor,
+    options: &StepOptions,
+) -> StepOutcome {
+    let count = labels.size()[0];
+    let parts = i64::from(options.accumulation).min(count);
+    let (mut loss, mut correct, mut summed) = (None, None, None);
+    for part in 0..parts {
+        let (start, end) = (part * count / parts, (part + 1) * count / parts);
+        let labels = labels.narrow(0, start, end - start);
+        let logits = model.forward(&images.narrow(0, start, end - start), Mode::Train);
+        // Weighted by its share, each image counts the same, however the batch is cut.
+        let part_loss = cross_entropy(&logits, &labels, options.label_smoothing, Reduction::Mean)
+            * ((end - start) as f64 / count as f64);
+        accumulate(&mut summed, gradients(&part_loss, optimizer.parameters()));
+        add(&mut loss, part_loss.detach().to_kind(Kind::Double));
+        add(&mut correct, correct_in(&logits, &labels));
+    }
+    let gradients = summed.expect("a batch has at least one part");
+    let gradient_norm = gradient_norm(&gradients);
+    optimizer.step(gradients, &clip_divisor(&gradient_norm, options.clip_norm), options.lr);
+    StepOutcome {
+        loss: loss.expect("a batch has at least one part"),
+        correct: correct.expect("a batch has at least one part"),
+        gradient_norm,
+    }
+}
+
+/// Cross-entropy with label smoothing (Szegedy et al., arXiv 1512.00567).
+pub(crate) fn cross_entropy(
+    logits: &Tensor,
+    labels: &Tensor,
+    smoothing: f64,
+    reduction: Reduction,
+) -> Tensor {
+    /// PyTorch's label that counts for nothing; no class has it.
+    const IGNORED: i64 = -100;
+    logits.cross_entropy_loss(labels, None::<Tensor>, reduction, IGNORED, smoothing)
+}
+
+fn correct_in(logits: &Tensor, labels: &Tensor) -> Tensor {
+    logits.detach().argmax(1, false).eq_tensor(labels).sum(Kind::Double)
+}
+
+fn add(sum: &mut Option<Tensor>, part: Tensor) {
+    match sum {
+        None => *sum = Some(part),
+        Some(sum) => *sum += part,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,242 @@
+//! The training loop, from top to bottom.
+
+use std::time::{Duration, Instant};
+
+use contract::{
+    Failure, StopCause, checkpoints::CheckpointRole, classifier::ClassifierParams, events::RunResult,
+    lease::Progress,
+};
+use tch::Device;
+use torch::{
+    beside,
+    images::{BatchError, TrainBatches, ValBatches},
+    use_threads,
+};
+use worker::{Control, Run, RunError};
+
+use crate::{
+    checkpoint::Identity,
+    data::{self, Images},
+    divergence,
+    history::{EpochFigures, best_epoch},
+    init_from, outcome,
+    plan::Plan,
+    state::State,
+    step::train_step,
+    validation::validate,
+};
+
+/// The loss is read from the device every so many steps, because reading waits for it.
+const STEPS_BETWEEN_LOSSES: u64 = 10;
+/// And at least so often, where steps are slow.
+const TIME_BETWEEN_LOSSES: Duration = Duration::from_secs(1);
+
+/// What stays the same throughout an attempt.
+pub(crate) struct Task<'a> {
+    pub(crate) run: &'a Run,
+    pub(crate) params: &'a ClassifierParams,
+    pub(crate) images: &'a Images,
+    pub(crate) plan: Plan,
+    identity: Identity,
+    device: Device,
+}
+
+/// Trains from the attempt's checkpoint, or from the start, to the end.
+///
+/// # Errors
+/// As the trainer's contract says.
+pub(crate) fn train(
+    run: &Run,
+    params: &ClassifierParams,
+    accumulation: u32,
+    control: &mut dyn Control,
+) -> Result<RunResult, RunError> {
+    let images = data::open(params, &run.data_roots, control, |control| {
+        control.report(Progress { step: resumed_from(run), ..Progress::default() });
+        control.stop().map_or(Ok(()), |cause| Err(RunError::Stopped(cause)))
+    })?;
+    let plan = Plan::new(params, images.train.files().len(), accumulation)?;
+    let identity = Identity::new(params, &images);
+    let task = Task { run, params, images: &images, plan, identity, device: torch::device() };
+    let mut state = task.begin(accumulation, control)?;
+    use_threads(state.threads);
+
+    let augment = data::augment(params.augment);
+    let batch_size = plan.batch_size as usize;
+    let mut batches = TrainBatches::new(&images.train, augment, params.image_size, batch_size, params.seed);
+    let mut prepared = None;
+    let mut pace = Pace::new();
+    while !plan.is_over(&state.history) {
+        if state.step == plan.end_of_epoch(state.history.len()) {
+            task.end_epoch(&mut state, &pace, control)?;
+            continue;
+        }
+        let started = Instant::now();
+        let batch = prepared.take().unwrap_or_else(|| batches.batch(state.step)).map_err(lost_image)?;
+        let (images, labels) = batch.to_device(task.device); // (N, 3, H, W), (N)
+
+        // The next batch is made while this one is learned from.
+        let options = plan.step_options(state.step, state.accumulation);
+        let next = state.step + 1;
+        let (next_batch, step) = beside(
+            || (next < plan.steps()).then(|| batches.batch(next)),
+            || train_step(&state.model, &mut state.optimizer, &images, &labels, &options),
+        );
+        prepared = next_batch;
+        state.advance(step);
+
+        pace.step_done(&state, started);
+        if pace.loss.is_some_and(|loss| !loss.is_finite()) {
+            return Err(task.diverged(&state).into());
+        }
+        control.report(task.progress(&state, &pace));
+        let every = u64::from(params.checkpoint_every_steps);
+        if control.checkpoint_due() || (0 < every && state.step.is_multiple_of(every)) {
+            task.save(&state, CheckpointRole::Periodic, control)?;
+        }
+        if let Some(cause) = control.stop() {
+            return Err(task.stop(&state, cause, control));
+        }
+    }
+    outcome::conclude(&task, state, pace.images_per_second(&plan), control)
+}
+
+impl Task<'_> {
+    /// The state to go on from.
+    fn begin(&self, accumulation: u32, control: &mut dyn Control) -> Result<State, RunError> {
+        let mut state = State::fresh(self.params, self.images.classes.len(), accumulation, self.device);
+        if let Some(resume) = &self.run.resume {
+            self.identity.restore(&resume.path, &mut state)?;
+        } else if let Some(weights) = &self.params.init_from {
+            control.note(init_from::load(&state.model, weights, &self.run.data_roots)?);
+        }
+        if self.plan.batch_size < u64::from(self.params.batch_size) {
+            control
+                .note(format!("there are {} images to learn from: one batch an epoch", self.plan.batch_size));
+        }
+        Ok(state)
+    }
+
+    /// Judges the model after an epoch and takes note of it. Interrupted, it is done again by the next attempt.
+    fn end_epoch(&self, state: &mut State, pace: &Pace, control: &mut dyn Control) -> Result<(), RunError> {
+        if !state.is_finite() {
+            return Err(self.diverged(state).into());
+        }
+        let steps = self.plan.steps_per_epoch;
+        let (train_loss, train_accuracy) = state.train_figures(steps, steps * self.plan.batch_size);
+        let progress = self.progress(state, pace);
+        let smoothing = self.params.label_smoothing;
+        let validation = validate(&state.model, &self.val_batches(), smoothing, || {
+            control.report(progress.clone());
+            control.stop().map_or(Ok(()), |cause| Err(RunError::Stopped(cause)))
+        });
+        let validation = match validation {
+            Err(RunError::Stopped(cause)) => return Err(self.stop(state, cause, control)),
+            other => other?,
+        };
+
+        state.history.push(EpochFigures {
+            train_loss,
+            train_accuracy,
+            val_loss: validation.loss,
+            val_accuracy: validation.accuracy,
+        });
+        let _ = state.sums.zero_();
+        let figures = state.history.last().expect("it was pushed above").by_name();
+        control.metrics(state.step, figures);
+        control.report(self.progress(state, pace));
+        if best_epoch(&state.history) == Some(state.history.len() - 1) {
+            state.best = state.model_copy();
+            self.save(state, CheckpointRole::Best, control)?;
+        }
+        Ok(())
+    }
+
+    /// Hands a copy of the state over to be written. A state that is no good is never written.
+    pub(crate) fn save(
+        &self,
+        state: &State,
+        role: CheckpointRole,
+        control: &mut dyn Control,
+    ) -> Result<(), Failure> {
+        if !state.is_finite() {
+            return Err(self.diverged(state));
+        }
+        control.checkpoint(self.identity.snapshot(state, role));
+        Ok(())
+    }
+
+    /// What comes of being told to stop: saved first, where the cause wants it.
+    fn stop(&self, state: &State, cause: StopCause, control: &mut dyn Control) -> RunError {
+        if cause.wants_checkpoint() {
+            let saved = self.save(state, CheckpointRole::Periodic, control).map_err(RunError::from);
+            if let Err(error) = saved.and_then(|()| control.flush()) {
+                return error;
+            }
+        }
+        RunError::Stopped(cause)
+    }
+
+    pub(crate) fn val_batches(&self) -> ValBatches<'_> {
+        // Without gradients, a batch takes less memory than a part of one with them.
+        let batch_size = self.plan.batch_size.div_ceil(u64::from(self.params.accumulation)).max(1);
+        ValBatches::new(&self.images.val, self.params.image_size, batch_size as usize)
+    }
+
+    fn diverged(&self, state: &State) -> Failure {
+        let lr = self.plan.step_options(state.step.saturating_sub(1), 1).lr;
+        divergence::failure(&self.run.folder, resumed_from(self.run), state.step, lr)
+    }
+
+    fn progress(&self, state: &State, pace: &Pace) -> Progress {
+        Progress {
+            step: state.step,
+            steps_total: Some(self.plan.steps()),
+            epoch: Some(state.history.len() as u32),
+            loss: pace.loss,
+            steps_per_second: pace.steps_per_second(),
+            checkpoint_step: None,
+        }
+    }
+}
+
+/// How fast steps are, and the last loss that was read.
+struct Pace {
+    steps: u64,
+    busy: Duration,
+    loss: Option<f64>,
+    loss_read: Instant,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self { steps: 0, busy: Duration::ZERO, loss: None, loss_read: Instant::now() }
+    }
+
+    fn step_done(&mut self, state: &State, started: Instant) {
+        let due = state.step.is_multiple_of(STEPS_BETWEEN_LOSSES) || self.steps == 0;
+        if due || TIME_BETWEEN_LOSSES <= self.loss_read.elapsed() {
+            self.loss = state.loss.as_ref().map(|loss| loss.double_value(&[]));
+            self.loss_read = Instant::now();
+        }
+        self.steps += 1;
+        self.busy += started.elapsed();
+    }
+
+    fn steps_per_second(&self) -> Option<f64> {
+        (0 < self.steps).then(|| self.steps as f64 / self.busy.as_secs_f64())
+    }
+
+    fn images_per_second(&self, plan: &Plan) -> Option<f64> {
+        self.steps_per_second().map(|steps| steps * plan.batch_size as f64)
+    }
+}
+
+fn resumed_from(run: &Run) -> u64 {
+    run.resume.as_ref().map_or(0, |resume| resume.manifest.step)
+}
+
+/// A file system that lost an image may find it again.
+fn lost_image(error: BatchError) -> Failure {
+    Failure::transient(error.to_string())
+}

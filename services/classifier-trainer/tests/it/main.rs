@@ -1,0 +1,7 @@
+//! The trainer as a worker sees it: a run goes in; steps, checkpoints, notes and a result come out.
+
+mod bad_input;
+mod images;
+mod learning;
+mod recorder;
+mod resume;

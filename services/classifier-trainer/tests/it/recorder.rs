@@ -1,0 +1,198 @@
+//! A `Control` that writes everything down and stops a run where a test wants it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use classifier_trainer::Classifier;
+use contract::{
+    Seconds, StopCause, Timestamp,
+    checkpoints::{CheckpointRole, Manifest},
+    events::RunResult,
+    lease::{Grant, Progress},
+};
+use serde_json::Value;
+use worker::{Control, Resume, Run, RunError, Snapshot, Trainer};
+
+/// Where a run is told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StopAt {
+    /// It is not.
+    Never,
+    /// After so many steps of the job.
+    Step(u64, StopCause),
+    /// At the so many-th report of the attempt, which may come amid reading images or validation.
+    Report(usize, StopCause),
+}
+
+/// What a run said.
+pub(crate) struct Recorder {
+    stop_at: StopAt,
+    checkpoint_at: BTreeSet<u64>,
+    folder: PathBuf,
+    pub(crate) reports: Vec<Progress>,
+    pub(crate) checkpoints: Vec<(u64, CheckpointRole, PathBuf)>,
+    pub(crate) metrics: Vec<(u64, BTreeMap<String, f64>)>,
+    pub(crate) notes: Vec<String>,
+    pub(crate) artifacts: BTreeMap<String, PathBuf>,
+}
+
+impl Control for Recorder {
+    fn report(&mut self, progress: Progress) {
+        self.reports.push(progress);
+    }
+
+    fn checkpoint_due(&self) -> bool {
+        self.reports.last().is_some_and(|progress| self.checkpoint_at.contains(&progress.step))
+    }
+
+    fn checkpoint(&mut self, mut snapshot: Snapshot) {
+        let path = self.folder.join(format!("{}-{}.safetensors", self.checkpoints.len(), snapshot.step));
+        (snapshot.write)(&path).unwrap();
+        self.checkpoints.push((snapshot.step, snapshot.role, path));
+    }
+
+    fn flush(&mut self) -> Result<(), RunError> {
+        Ok(())
+    }
+
+    fn stop(&self) -> Option<StopCause> {
+        match self.stop_at {
+            StopAt::Never => None,
+            StopAt::Step(step, cause) => self.reports.last().filter(|last| step <= last.step).map(|_| cause),
+            StopAt::Report(count, cause) => (count <= self.reports.len()).then_some(cause),
+        }
+    }
+
+    fn metrics(&mut self, step: u64, metrics: BTreeMap<String, f64>) {
+        self.metrics.push((step, metrics));
+    }
+
+    fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
+    fn artifact(&mut self, name: &str, file: &Path) -> Result<(), RunError> {
+        self.artifacts.insert(name.into(), file.into());
+        Ok(())
+    }
+}
+
+/// A job with a folder of its own.
+pub(crate) struct Job {
+    pub(crate) folder: tempfile::TempDir,
+    params: Value,
+}
+
+/// What an attempt came to.
+pub(crate) struct Attempt {
+    pub(crate) outcome: Result<RunResult, RunError>,
+    pub(crate) recorder: Recorder,
+}
+
+impl Job {
+    /// A job whose data is `images/` in its folder, yet to be filled.
+    pub(crate) fn new(mut params: Value) -> Self {
+        params.as_object_mut().unwrap().entry("data").or_insert_with(|| "images".into());
+        Self { folder: tempfile::tempdir().unwrap(), params }
+    }
+
+    /// Another job on the same images.
+    pub(crate) fn with(self, name: &str, value: Value) -> Self {
+        let mut params = self.params;
+        params[name] = value;
+        Self { params, folder: self.folder }
+    }
+
+    pub(crate) fn images(&self) -> PathBuf {
+        self.folder.path().join("images")
+    }
+
+    /// One attempt, from a checkpoint or from the start.
+    pub(crate) fn attempt(&self, resume: Option<(u64, PathBuf)>, stop_at: StopAt) -> Attempt {
+        self.attempt_with(resume, stop_at, BTreeSet::new())
+    }
+
+    pub(crate) fn attempt_with(
+        &self,
+        resume: Option<(u64, PathBuf)>,
+        stop_at: StopAt,
+        checkpoint_at: BTreeSet<u64>,
+    ) -> Attempt {
+        let folder =
+            tempfile::Builder::new().prefix("attempt-").tempdir_in(self.folder.path()).unwrap().keep();
+        let mut recorder = Recorder {
+            stop_at,
+            checkpoint_at,
+            folder,
+            reports: Vec::new(),
+            checkpoints: Vec::new(),
+            metrics: Vec::new(),
+            notes: Vec::new(),
+            artifacts: BTreeMap::new(),
+        };
+        let outcome = Classifier.run(&self.run(resume), &mut recorder);
+        Attempt { outcome, recorder }
+    }
+
+    fn run(&self, resume: Option<(u64, PathBuf)>) -> Run {
+        let seconds = |seconds| Seconds::new(seconds).unwrap();
+        let grant = Grant {
+            job_id: "test".parse().unwrap(),
+            attempt: 1,
+            workload: Classifier.workload(),
+            profile: None,
+            params: self.params.as_object().unwrap().clone(),
+            labels: BTreeMap::new(),
+            run_limit: seconds(3600.0),
+            run_limit_cause: StopCause::Timeout,
+            grace: seconds(30.0),
+            checkpoint_interval: seconds(60.0),
+            hang_limit: seconds(300.0),
+            usd_per_hour: 0.05,
+        };
+        let resume = resume.map(|(step, path)| Resume {
+            manifest: Manifest {
+                job_id: grant.job_id.clone(),
+                token: 1,
+                step,
+                role: CheckpointRole::Periodic,
+                key: String::new(),
+                bytes: 0,
+                blake3: String::new(),
+                metrics: BTreeMap::new(),
+                committed_at: Timestamp::now(),
+            },
+            path,
+        });
+        let folder = self.folder.path().join("run");
+        std::fs::create_dir_all(&folder).unwrap();
+        Run { grant, resume, folder, data_roots: vec![self.folder.path().into()] }
+    }
+}
+
+impl Attempt {
+    /// The newest checkpoint, to go on from.
+    pub(crate) fn latest(&self) -> Option<(u64, PathBuf)> {
+        self.recorder.checkpoints.last().map(|(step, _, path)| (*step, path.clone()))
+    }
+
+    /// The bytes of the final checkpoint.
+    pub(crate) fn final_bytes(&self) -> Vec<u8> {
+        if let Err(error) = &self.outcome {
+            panic!("the run did not end: {error}");
+        }
+        let (_, role, path) = self.recorder.checkpoints.last().expect("a run ends with a checkpoint");
+        assert_eq!(*role, CheckpointRole::Final);
+        std::fs::read(path).unwrap()
+    }
+
+    pub(crate) fn failure(&self) -> &contract::Failure {
+        match &self.outcome {
+            Err(RunError::Failed(failure)) => failure,
+            Err(RunError::Stopped(cause)) => panic!("stopped: {cause:?}"),
+            Ok(_) => panic!("the run succeeded"),
+        }
+    }
+}
