@@ -2,6 +2,9 @@
 
 use crate::{address::USER, ports::Ports};
 
+/// The node's name, which is known only to its own port mapper.
+pub(crate) const NODE: &str = "rekindle@localhost";
+
 /// What Rekindle cannot do without: the management interface, for tools and tests.
 pub(crate) const ENABLED_PLUGINS: &str = "[rabbitmq_management].\n";
 

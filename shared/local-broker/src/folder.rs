@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     Address, LocalBrokerError,
-    configuration::{self, ADVANCED, ENABLED_PLUGINS},
+    configuration::{self, ADVANCED, ENABLED_PLUGINS, NODE},
     ports::Ports,
 };
 
@@ -104,6 +104,16 @@ impl Folder {
     pub(crate) fn address(&self) -> Option<Address> {
         let text = fs::read(self.file("address.json")).ok()?;
         serde_json::from_slice(&text).ok()
+    }
+
+    /// Whether the names of all these quorum queues, given with their virtual hosts, are on disk.
+    pub(crate) fn has_names(&self, queues: &[(String, String)]) -> bool {
+        let path = self.file("mnesia").join(NODE).join("quorum").join(NODE).join("names.dets");
+        let file = fs::read(path).unwrap_or_default();
+        queues.iter().all(|(vhost, queue)| {
+            let name = format!("{}_{queue}", vhost.replace('/', "%2F")).into_bytes();
+            file.windows(name.len()).any(|bytes| bytes == name)
+        })
     }
 
     /// The end of the log, or of what was said before there was one.

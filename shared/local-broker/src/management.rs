@@ -65,6 +65,14 @@ pub struct QueueState {
 }
 
 #[derive(Deserialize)]
+struct Queue {
+    name: String,
+    vhost: String,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+#[derive(Deserialize)]
 struct Connection {
     name: String,
     vhost: String,
@@ -149,6 +157,13 @@ impl Management {
     /// [`ManagementError`] names the request and the answer.
     pub async fn delete_queue(&self, vhost: &str, queue: &str) -> Result<(), ManagementError> {
         ignore_missing(self.ask(Method::DELETE, queue_path(vhost, queue), None).await)
+    }
+
+    /// The quorum queues of all virtual hosts: the names of host and queue.
+    pub(crate) async fn quorum_queues(&self) -> Result<Vec<(String, String)>, ManagementError> {
+        let queues: Vec<Queue> = self.get("/api/queues?columns=name,vhost,type".into()).await?;
+        let quorum = queues.into_iter().filter(|queue| queue.kind == "quorum");
+        Ok(quorum.map(|queue| (queue.vhost, queue.name)).collect())
     }
 
     /// Closes every connection to a virtual host that the interface knows of, and says how many it closed. It learns of

@@ -9,13 +9,17 @@ use crate::{
     folder::Folder,
     installation::Installation,
     ports::Ports,
-    process::{end, end_orphans, kill_group, kill_now, start_epmd, start_server},
+    process::{end, end_orphans, is_running, kill_group, kill_now, start_epmd, start_server},
 };
 
 /// How long a node may take until it answers. It takes five seconds, and much longer on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(120);
 /// How often a starting node is asked.
 const ASK: Duration = Duration::from_millis(100);
+/// How long it can take until the names of queues are on disk.
+const NAMES_LIMIT: Duration = Duration::from_secs(10);
+/// How often the file with the names is looked at.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// A RabbitMQ node of one's own, in a folder. Dropping it kills it; [`LocalBroker::stop`] ends it in order.
 #[derive(Debug)]
@@ -92,7 +96,7 @@ impl LocalBroker {
 
     /// Whether its process lives. It may have been killed from outside.
     pub fn is_running(&mut self) -> bool {
-        matches!(self.server.try_wait(), Ok(None))
+        is_running(&mut self.server)
     }
 
     /// Ends it in order, which takes some seconds.
@@ -101,7 +105,12 @@ impl LocalBroker {
     }
 
     /// Kills the node with SIGKILL. [`restart`](Self::restart) brings it back.
+    ///
+    /// First it waits, for three seconds at most, until the node has written down which quorum queues it has: RabbitMQ
+    /// 3.10 keeps a new name in memory for so long, and a node that is killed meanwhile comes back with a queue that has
+    /// neither its messages nor a leader.
     pub async fn kill(&mut self) {
+        self.names_are_on_disk().await;
         kill_now(&mut self.server).await;
     }
 
@@ -121,6 +130,17 @@ impl LocalBroker {
         let address = self.address.clone();
         std::mem::forget(self);
         address
+    }
+
+    async fn names_are_on_disk(&self) {
+        let management = Management::new(&self.address.management_url);
+        let deadline = Instant::now() + NAMES_LIMIT;
+        let mut look = interval(LOOK);
+        // A node that does not answer has nothing to be waited for.
+        let queues = management.quorum_queues().await.unwrap_or_default();
+        while !self.folder.has_names(&queues) && Instant::now() < deadline {
+            look.tick().await;
+        }
     }
 
     /// Waits until it takes connections and its management interface answers.

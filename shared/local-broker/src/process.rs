@@ -13,7 +13,9 @@ use nix::{
 };
 use tokio::time::{Instant, interval};
 
-use crate::{LocalBrokerError, folder::Folder, installation::Installation, ports::Ports};
+use crate::{
+    LocalBrokerError, configuration::NODE, folder::Folder, installation::Installation, ports::Ports,
+};
 
 /// How long an orderly end may take.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
@@ -54,7 +56,7 @@ pub(crate) fn start_server(
         .env("HOME", folder.path())
         // The script replaces itself with the Erlang machine only if it thinks that it runs under systemd.
         .env("RUNNING_UNDER_SYSTEMD", "true")
-        .env("RABBITMQ_NODENAME", "rekindle@localhost")
+        .env("RABBITMQ_NODENAME", NODE)
         .env("RABBITMQ_CONF_ENV_FILE", "/dev/null")
         .env("RABBITMQ_CONFIG_FILE", folder.file("rabbitmq.conf"))
         .env("RABBITMQ_ADVANCED_CONFIG_FILE", folder.file("advanced.config"))
@@ -75,6 +77,10 @@ pub(crate) fn start_server(
         .stderr(errors)
         .process_group(process_group);
     spawn(command, &installation.server)
+}
+
+pub(crate) fn is_running(child: &mut Child) -> bool {
+    matches!(child.try_wait(), Ok(None))
 }
 
 /// Asks a process to end, and makes it end after [`STOP_LIMIT`].
@@ -129,16 +135,19 @@ fn spawn(mut command: Command, program: &Path) -> Result<Child, LocalBrokerError
     command.spawn().map_err(|error| LocalBrokerError::Spawn { program: program.into(), error })
 }
 
-fn signal(child: &Child, signal: Signal) {
-    let pid = i32::try_from(child.id()).expect("process numbers are small");
-    // It fails only when the process is gone.
-    let _ = kill(Pid::from_raw(pid), signal);
+fn signal(child: &mut Child, signal: Signal) {
+    // The number of a process that has been waited for may be another one's by now.
+    if is_running(child) {
+        let pid = i32::try_from(child.id()).expect("process numbers are small");
+        // It fails only when the process is gone.
+        let _ = kill(Pid::from_raw(pid), signal);
+    }
 }
 
 async fn has_ended(child: &mut Child, limit: Duration) -> bool {
     let deadline = Instant::now() + limit;
     let mut look = interval(LOOK);
-    while matches!(child.try_wait(), Ok(None)) {
+    while is_running(child) {
         if deadline < Instant::now() {
             return false;
         }

@@ -6,6 +6,7 @@ mod proxy;
 mod shared;
 mod vhost;
 mod wait;
+mod watchdog;
 
 pub use private::PrivateBroker;
 pub use proxy::Proxy;

@@ -2,9 +2,10 @@
 
 use tempfile::TempDir;
 
-use crate::LocalBroker;
+use crate::{LocalBroker, testing::watchdog};
 
-/// A node that one test may kill and start again. It goes, with its data, when this is dropped.
+/// A node that one test may kill and start again. It goes, with its data, when this is dropped; when the test is
+/// killed, it goes too.
 #[derive(Debug)]
 pub struct PrivateBroker {
     /// The node.
@@ -19,6 +20,8 @@ impl PrivateBroker {
     /// When RabbitMQ is not installed or does not start.
     pub async fn start() -> anyhow::Result<Self> {
         let folder = TempDir::with_prefix("rekindle-broker-")?;
-        Ok(Self { node: LocalBroker::start(folder.path()).await?, _folder: folder })
+        let node = LocalBroker::start(folder.path()).await?;
+        watchdog::start(&folder.path().join("owner.lock"), node.address().process_group, 1)?;
+        Ok(Self { node, _folder: folder })
     }
 }

@@ -6,28 +6,12 @@
 use std::{
     env,
     fs::{self, File},
-    os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
 use anyhow::{Context, bail};
 
-use crate::{Address, LocalBroker, folder::Folder, process::end_orphans};
-
-/// Kills the process group `$2` once the lock `$1` has been free for `$3` looks in a row, one a second. It holds the
-/// lock while it kills, so that nobody starts to use a node that is about to go.
-const WATCHDOG: &str = r#"
-free=0
-while kill -0 -- "-$2" 2>/dev/null; do
-    sleep 1
-    if flock --nonblock "$1" true; then free=$((free + 1)); else free=0; fi
-    if [ "$free" -ge "$3" ]; then
-        flock --nonblock "$1" sh -c 'kill -KILL -- "-$0"' "$2" && exit
-        free=0
-    fi
-done
-"#;
+use crate::{Address, LocalBroker, folder::Folder, process::end_orphans, testing::watchdog};
 
 /// How long the node waits for more tests, in seconds.
 const IDLE_SECONDS: u32 = 30;
@@ -82,16 +66,7 @@ async fn start(node: &Path, users: &Path) -> anyhow::Result<Address> {
         fs::remove_dir_all(node).with_context(|| format!("cannot empty {}", node.display()))?;
     }
     let address = LocalBroker::start(node).await?.detach();
-    Command::new("sh")
-        .args(["-c", WATCHDOG, "watchdog"])
-        .arg(users)
-        .args([address.process_group.to_string(), IDLE_SECONDS.to_string()])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .context("cannot start the watchdog of the test broker")?;
+    watchdog::start(users, address.process_group, IDLE_SECONDS)?;
     Ok(address)
 }
 
