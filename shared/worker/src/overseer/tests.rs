@@ -112,7 +112,8 @@ fn waiting_for_a_commit_is_not_hanging() {
     run.signs.in_our_hands = false;
     let given_up = run.run_for(2 * HANG_LIMIT, false);
     assert_eq!(class_of(given_up), Some(FailureClass::Transient));
-    assert_eq!(run.elapsed(), 4 * HANG_LIMIT);
+    // The last look at which it waited may be a second old.
+    assert!((4 * HANG_LIMIT - 1..=4 * HANG_LIMIT).contains(&run.elapsed()), "{}", run.elapsed());
 }
 
 #[test]
