@@ -59,12 +59,13 @@ impl History {
         if old.is_empty() {
             return Ok(0);
         }
-        self.give_up(Surplus::Unnamed(&old)).await
+        let removed = self.give_up(Surplus::Unnamed(&old)).await?;
+        Ok(old.iter().filter(|key| removed.contains(*key)).count())
     }
 
     /// Takes files out of the history, and then out of the store. In this order: what is written down as leaving
     /// cannot be committed any more, and what was not removed because this process died is removed by the next.
-    async fn give_up(&self, surplus: Surplus<'_>) -> Result<usize, StoreError> {
+    async fn give_up(&self, surplus: Surplus<'_>) -> Result<HashSet<String>, StoreError> {
         let mut removed = HashSet::new();
         for _ in 0..TURNS {
             let head = self.log.head().await?;
@@ -75,7 +76,7 @@ impl History {
             let mut leaving = self.surplus(&head.entry, surplus).await?;
             leaving.retain(|key| !removed.contains(key));
             if leaving.is_empty() {
-                return Ok(removed.len());
+                return Ok(removed);
             }
             let mut entry = head.entry.after(Change::Removed { keys: leaving.clone() });
             entry.checkpoints.retain(|manifest| !leaving.contains(&manifest.key));
