@@ -48,9 +48,9 @@ class Story:
             self.once((number, "ended"), f"attempt {number} is {failure['class']}: {failure['message']}{wait}")
 
     def tell_progress(self, number: int, progress: dict) -> None:
-        if not progress["step"] or time.monotonic() - self.progress_told < PROGRESS_EVERY:
+        if not progress.get("steps_total") or time.monotonic() - self.progress_told < PROGRESS_EVERY:
             return
         self.progress_told = time.monotonic()
         loss = f", loss {progress['loss']:.3f}" if progress.get("loss") is not None else ""
         rate = f", {progress['steps_per_second']:.1f} steps/s" if progress.get("steps_per_second") else ""
-        self.say(f"attempt {number} is at step {progress['step']} of {progress.get('steps_total', '?')}{loss}{rate}")
+        self.say(f"attempt {number} is at step {progress['step']} of {progress['steps_total']}{loss}{rate}")
