@@ -65,4 +65,4 @@ docker-check: ## Build the images without a registry and run a job through docke
 
 .PHONY: clean
 clean: ## Remove what was built and what runs left behind; keep what setup brought
-	rm -rf target data/demo
+	rm -rf target data/demo data/.demo.lock

@@ -18,7 +18,8 @@ from demo_parts.system import FOLDER, ROOT, DemoError, System
 from demo_parts.verdict import promises, summary
 
 JOB_FILE = ROOT / "demo" / "digits.toml"
-JOB = "demo"
+# A name of its own for each run, so that nothing an earlier one left in the broker is taken for this one's.
+JOB = f"demo-{int(time.time())}"
 # Digits take a minute or two on an idle machine; nobody knows how long somebody's own images take.
 LIMIT = {True: 600, False: 3600}
 # Enough steps after a checkpoint that something is lost with the trainer.
@@ -58,7 +59,7 @@ def run(system: System, story: Story, data: Path | None) -> int:
     digits = data is None
     own = [] if digits else ["--data", str(data), "--param", "image_size=64", "--param", "stem=imagenet"]
     submit = system.start("submit", str(JOB_FILE), *own, "--id", JOB, "--wait")
-    story.say(f"submitted {JOB_FILE.relative_to(ROOT)} as job {JOB!r}")
+    story.say(f"submitted {JOB_FILE.relative_to(ROOT)} as job {JOB}")
     deadline = time.monotonic() + LIMIT[digits]
     killed = follow_until_killed(system, story, submit, deadline)
     job = follow_to_the_end(system, story, deadline)

@@ -1,5 +1,6 @@
 """A Rekindle of the demo's own: `rekindle up` in a folder of its own, and the command to talk to it."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import TextIO
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "data" / "demo"
@@ -22,6 +24,7 @@ class System:
 
     def __init__(self, roots: list[Path]) -> None:
         self.log = FOLDER / "up.log"
+        self.started: list[subprocess.Popen[str]] = []
         self.checkpoints = FOLDER / "checkpoints"
         # Settings that are meant for another system must not leak into this one.
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("REKINDLE")}
@@ -34,8 +37,8 @@ class System:
         }
 
     def __enter__(self) -> "System":
-        shutil.rmtree(FOLDER, ignore_errors=True)
-        FOLDER.mkdir(parents=True)
+        self.lock = alone()
+        remove_the_last_run()
         with open(self.log, "w") as log:
             # A session of its own: Ctrl-C reaches the demo, which stops the system in order.
             self.up = subprocess.Popen(
@@ -81,10 +84,16 @@ class System:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Runs one command beside the demo; what it says goes into a file of its name."""
         with open(FOLDER / f"{arguments[0]}.log", "w") as log:
-            return subprocess.Popen([PROGRAM, *arguments], env=self.environment, cwd=ROOT, stdout=log, stderr=log)
+            process = subprocess.Popen([PROGRAM, *arguments], env=self.environment, cwd=ROOT, stdout=log, stderr=log)
+        self.started.append(process)
+        return process
 
     def stop(self) -> None:
         """Stops everything in order, and by force if that takes too long."""
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
         if self.up.poll() is None:
             self.up.terminate()
         try:
@@ -95,3 +104,22 @@ class System:
 
     def last_lines(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+
+
+def alone() -> TextIO:
+    """A lock for as long as the file is open: two demos in one folder would be each other's ruin."""
+    FOLDER.parent.mkdir(exist_ok=True)
+    lock = open(FOLDER.parent / ".demo.lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DemoError("another demo runs in this checkout; wait for its end") from None
+    return lock
+
+
+def remove_the_last_run() -> None:
+    """All but the broker's folder: a node that was left running by a kill is taken over through what it wrote there."""
+    FOLDER.mkdir(exist_ok=True)
+    for path in FOLDER.iterdir():
+        if path.name != "broker":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
