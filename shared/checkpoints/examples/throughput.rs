@@ -31,7 +31,7 @@ async fn main() -> anyhow::Result<()> {
     told("upload", begun);
 
     let begun = Instant::now();
-    let manifest = history.commit(&CommitCheckpoint {
+    let commit = CommitCheckpoint {
         job_id,
         token: 1,
         step: 1,
@@ -40,8 +40,8 @@ async fn main() -> anyhow::Result<()> {
         bytes: uploaded.bytes,
         blake3: uploaded.blake3,
         metrics: Default::default(),
-    });
-    let manifest = manifest.await?;
+    };
+    let manifest = history.commit(&commit).await?;
     told("commit", begun);
 
     let begun = Instant::now();
