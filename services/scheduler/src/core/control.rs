@@ -43,7 +43,10 @@ impl Core {
     /// Starts a job again that ended without success: fresh budgets, the same checkpoints, attempts that go on counting.
     pub(super) fn redrive(&mut self, redrive: &RedriveJob) {
         let answer = match self.restart(redrive) {
-            Ok(()) => self.view(&redrive.job_id),
+            Ok(()) => {
+                self.dispatch();
+                self.view(&redrive.job_id)
+            }
             Err(refused) => Answer::Refused(refused),
         };
         self.desk.commands.push(Command::Answer(answer));

@@ -165,11 +165,11 @@ fn explained(failure: Failure, exhausted: Option<FailureClass>, job: &Job) -> Fa
     let retry = &job.terms.retry;
     let why = match exhausted {
         Some(FailureClass::Budget) if class != FailureClass::Budget => {
-            "the job's total limits leave no room for another attempt".into()
+            "given up: the total limits leave no room for another attempt".into()
         }
-        Some(FailureClass::Lost) => format!("{} losses are forgiven, and this is one more", retry.max_losses),
+        Some(FailureClass::Lost) => format!("given up: max_losses is {}", retry.max_losses),
         Some(FailureClass::Transient | FailureClass::Oom | FailureClass::Timeout) => {
-            format!("{} retries are allowed, and they are used up", retry.max_retries)
+            format!("given up: max_retries is {}", retry.max_retries)
         }
         _ => return Failure { class, message },
     };

@@ -11,13 +11,14 @@ use policy::{Placement, placements};
 use super::{
     Census, Rules,
     job::{Job, Phase},
+    timers::Timers,
 };
 
 /// After how long an offer that nobody has claimed is looked at again.
 pub(super) const OFFER_PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// Indexes over the jobs, by phase. A job is taken out before its phase changes and put in again afterwards.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Index {
     /// Jobs that wait for their turn. Those that may run on the same machines stand in one lane, so that a job nobody
     /// can run does not stand in the way of the others.
@@ -28,9 +29,8 @@ pub(super) struct Index {
     busy: BTreeMap<Workload, Busy>,
     /// The jobs that a worker runs.
     held: HashMap<WorkerId, BTreeSet<JobId>>,
-    /// When each job is to be looked at again, both ways round.
-    timers: BTreeSet<(Timestamp, JobId)>,
-    armed: HashMap<JobId, Timestamp>,
+    /// When each job is to be looked at again.
+    pub(super) timers: Timers,
     queued: usize,
     backing_off: usize,
     ended: Vec<JobId>,
@@ -80,7 +80,7 @@ impl Index {
             }
         }
         if let Some(at) = next_look(job, rules) {
-            self.arm(&job.id, at);
+            self.timers.arm(&job.id, at);
         }
     }
 
@@ -115,33 +115,7 @@ impl Index {
             Phase::BackingOff { .. } => self.backing_off -= 1,
             Phase::Succeeded { .. } | Phase::Dead { .. } | Phase::Cancelled { .. } => {}
         }
-        self.disarm(&job.id);
-    }
-
-    /// Looks at the job again at `at`, and not before.
-    pub(super) fn arm(&mut self, job_id: &JobId, at: Timestamp) {
-        self.disarm(job_id);
-        self.armed.insert(job_id.clone(), at);
-        self.timers.insert((at, job_id.clone()));
-    }
-
-    fn disarm(&mut self, job_id: &JobId) {
-        if let Some(at) = self.armed.remove(job_id) {
-            self.timers.remove(&(at, job_id.clone()));
-        }
-    }
-
-    /// The jobs that are to be looked at by now.
-    pub(super) fn take_due(&mut self, now: Timestamp) -> Vec<JobId> {
-        let mut due = Vec::new();
-        while let Some((at, _)) = self.timers.first()
-            && *at <= now
-        {
-            let (_, job_id) = self.timers.pop_first().expect("there is a first one");
-            self.armed.remove(&job_id);
-            due.push(job_id);
-        }
-        due
+        self.timers.disarm(&job.id);
     }
 
     pub(super) fn take_ended(&mut self) -> Vec<JobId> {
@@ -180,6 +154,21 @@ impl Index {
             running: self.busy.values().map(|busy| busy.running as usize).sum(),
             backing_off: self.backing_off,
         }
+    }
+}
+
+#[cfg(test)]
+impl Index {
+    /// Whether this says the same of the jobs as `other`, the moments of timers aside.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let plain = |index: &Self| {
+            let mut index = Self { timers: Timers::default(), ended: Vec::new(), ..index.clone() };
+            index.lanes.retain(|_, lanes| !lanes.is_empty());
+            index.offers.retain(|_, offers| *offers != 0);
+            index.busy.retain(|_, busy| *busy != Busy::default());
+            index
+        };
+        plain(self) == plain(other)
     }
 }
 

@@ -17,6 +17,7 @@ mod job;
 mod ledger;
 mod presence;
 mod tick;
+mod timers;
 mod view;
 mod workers;
 
@@ -129,3 +130,6 @@ pub(crate) struct Census {
     pub(crate) running: usize,
     pub(crate) backing_off: usize,
 }
+
+#[cfg(test)]
+mod tests;

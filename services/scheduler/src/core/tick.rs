@@ -31,7 +31,7 @@ impl Core {
             let forgotten = desk.workers.forget_silent(desk.now);
             desk.commands.extend(forgotten.into_iter().map(Command::ForgetWorker));
         }
-        for job_id in desk.index.take_due(desk.now) {
+        for job_id in desk.index.timers.take_due(desk.now) {
             if let Some(job) = self.jobs.get_mut(&job_id) {
                 desk.look_at(job, may_expire);
             }
@@ -110,7 +110,7 @@ impl Desk {
             _ => job.left(self.now).time.map(|left| self.now.plus(left)),
         };
         if let Some(at) = at.into_iter().chain(total_over).min() {
-            self.index.arm(&job.id, at.max(self.now.plus(Duration::from_millis(1))));
+            self.index.timers.arm(&job.id, at.max(self.now.plus(Duration::from_millis(1))));
         }
     }
 }

@@ -81,10 +81,10 @@ fn waiting_for(job: &Job, desk: &Desk) -> Option<String> {
             } else if concurrency <= busy.running + busy.offered {
                 format!("{workload} runs at most {concurrency} jobs at once")
             } else {
-                format!("every {} worker has enough offers", choice.placement)
+                format!("workers that offer {} have enough to do", choice.placement)
             })
         }
-        Phase::Offered { .. } => Some(format!("a {} worker has to claim it", job.placement)),
+        Phase::Offered { .. } => Some(format!("a worker that offers {}", job.placement)),
         _ => None,
     }
 }

@@ -1,0 +1,52 @@
+//! The core, driven by scripts.
+//!
+//! A transcript is a script, one event a line, and below each line, indented, what the core said. [`check`] plays the
+//! script again and compares. `docs/scheduler.md` holds the table of transitions, and `transitions` plays every cell.
+
+mod properties;
+mod scene;
+mod spell;
+mod stories_endings;
+mod stories_leases;
+mod stories_turns;
+mod transitions;
+
+use std::collections::BTreeMap;
+
+use contract::{GpuClass, Seconds, Workload};
+use policy::{GpuPrice, WorkloadPolicy};
+use scene::Scene;
+use serde::Deserialize;
+
+use super::Rules;
+
+/// The part of `rekindle.toml` that is policy.
+#[derive(Deserialize)]
+struct Shipped {
+    gpu: BTreeMap<GpuClass, GpuPrice>,
+    workloads: BTreeMap<Workload, WorkloadPolicy>,
+}
+
+/// The settings that ship.
+fn rules() -> Rules {
+    let shipped: Shipped = toml::from_str(include_str!("../../../../../rekindle.toml")).unwrap();
+    let seconds = |seconds| Seconds::new(seconds).unwrap();
+    Rules {
+        workloads: shipped.workloads,
+        prices: shipped.gpu,
+        heartbeat: seconds(2.0),
+        lease: seconds(10.0),
+        grace: seconds(30.0),
+        checkpoint_interval: seconds(60.0),
+        hang_limit: seconds(300.0),
+    }
+}
+
+/// Plays the lines of a transcript that are not indented, and compares what the core says with those that are.
+fn check(transcript: expect_test::Expect) {
+    let lines = transcript.data().lines().filter(|line| !line.trim().is_empty());
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let margin = lines.clone().map(indent).min().unwrap_or(0);
+    let script: Vec<&str> = lines.filter(|line| indent(line) == margin).map(str::trim).collect();
+    transcript.assert_eq(&Scene::new(rules()).play(&script));
+}

@@ -1,0 +1,213 @@
+//! A core with a clock that scripts can turn.
+
+use std::{iter, time::Duration};
+
+use contract::{
+    Failure, FailureClass, Incarnation, JobId, SubmitJob, Tier, Timestamp, WorkerId,
+    control::RedriveJob,
+    events::{AttemptEnd, AttemptEnded, AttemptStarted, RunResult},
+    lease::{Claim, Goodbye, Heartbeat, Hello, Progress, RunReport},
+};
+use serde_json::json;
+
+use super::spell::spell;
+use crate::core::{Command, Core, Event, Job, Reach, Rules, Submission, Worker};
+
+const TICK: Duration = Duration::from_millis(250);
+/// The scripts' clock begins here.
+pub(super) const START: Timestamp = Timestamp(1_000_000_000_000);
+
+pub(super) struct Scene {
+    pub(super) core: Core,
+    pub(super) now: Timestamp,
+    rules: Rules,
+}
+
+impl Scene {
+    pub(super) fn new(rules: Rules) -> Self {
+        Self { core: Core::new(rules.clone(), Vec::new(), Vec::new(), START), now: START, rules }
+    }
+
+    /// Plays a script: its lines, each followed by what the core said.
+    pub(super) fn play(&mut self, script: &[&str]) -> String {
+        let lines = script.iter().flat_map(|line| {
+            let said: Vec<String> =
+                self.act(line).iter().filter_map(|command| spell(command, START)).collect();
+            iter::once(format!("{line}\n")).chain(said.into_iter().map(|said| format!("    {said}\n")))
+        });
+        lines.collect()
+    }
+
+    /// Does what one line says.
+    pub(super) fn act(&mut self, line: &str) -> Vec<Command> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["wait", time] => self.wait(duration(time), Reach::CaughtUp),
+            ["offline", time] => self.wait(duration(time), Reach::Offline),
+            ["behind", time] => self.wait(duration(time), Reach::Behind),
+            // The process stands still, and its clock goes on.
+            ["freeze", time] => {
+                self.now = self.now.plus(duration(time));
+                self.core.step(Event::Tick(Reach::CaughtUp), self.now)
+            }
+            ["restart"] => {
+                self.restart();
+                Vec::new()
+            }
+            _ => self.step(event(&words, self.now)),
+        }
+    }
+
+    pub(super) fn step(&mut self, event: Event) -> Vec<Command> {
+        self.core.step(event, self.now)
+    }
+
+    fn wait(&mut self, time: Duration, reach: Reach) -> Vec<Command> {
+        let until = self.now.plus(time);
+        let mut commands = Vec::new();
+        while self.now < until {
+            self.now = self.now.plus(TICK).min(until);
+            commands.extend(self.core.step(Event::Tick(reach), self.now));
+        }
+        commands
+    }
+
+    /// Begins again from what would have been saved; jobs that have ended are recalled, as the service does.
+    pub(super) fn restart(&mut self) {
+        let saved = |job: &Job| {
+            let body = serde_json::to_string(job).unwrap();
+            let read: Job = serde_json::from_str(&body).unwrap();
+            assert_eq!(*job, read, "a job is read back as it was written");
+            read
+        };
+        let workers: Vec<Worker> = self.core.desk.workers.all().cloned().collect();
+        let (ended, live) = self.core.jobs.values().map(saved).partition(|job| job.state().is_end());
+        self.core = Core::new(self.rules.clone(), live, workers, self.now);
+        Vec::into_iter(ended).for_each(|job| self.core.recall(job));
+    }
+}
+
+/// Reads one line of a script.
+fn event(words: &[&str], now: Timestamp) -> Event {
+    match words {
+        ["submit", id, options @ ..] => {
+            let submission = Submission { job: submission(id, options), message_id: None, traceparent: None };
+            Event::Submit(Box::new(submission))
+        }
+        ["hello", who, gpu, options @ ..] => Event::Hello(Box::new(hello(who, gpu, options))),
+        ["bye", who] => Event::Goodbye(Goodbye { worker: worker(who), incarnation: incarnation(who) }),
+        ["claim", who, run, rest @ ..] => Event::Claim(Claim {
+            job_id: attempt(run).0,
+            attempt: attempt(run).1,
+            redelivered: rest == ["redelivered"],
+            worker: worker(who),
+            incarnation: incarnation(who),
+        }),
+        ["beat", who, runs @ ..] => Event::Heartbeat(Heartbeat {
+            worker: worker(who),
+            incarnation: incarnation(who),
+            runs: runs.iter().map(|run| report(run)).collect(),
+        }),
+        ["started", who, run] => {
+            let RunReport { job_id, attempt, progress } = report(run);
+            let resumed_from_step = progress.step;
+            let worker = worker(who);
+            Event::Started(AttemptStarted {
+                job_id,
+                attempt,
+                worker,
+                resumed_from_step,
+                damaged: vec![],
+                at: now,
+            })
+        }
+        ["ended", who, run, how] => {
+            let RunReport { job_id, attempt, progress } = report(run);
+            Event::Ended(Box::new(AttemptEnded {
+                job_id,
+                attempt,
+                worker: worker(who),
+                incarnation: incarnation(who),
+                end: end(how),
+                resumed_from_step: progress.step,
+                progress,
+                at: now,
+            }))
+        }
+        ["cancel", id] => Event::Cancel(job(id)),
+        ["get", id] => Event::Get(job(id)),
+        ["redrive", id, options @ ..] => {
+            let total = submission(id, options).total;
+            Event::Redrive(Box::new(RedriveJob { job_id: job(id), total }))
+        }
+        other => panic!("no such line: {other:?}"),
+    }
+}
+
+/// `a priority=9 total.usd=0.5`
+fn submission(id: &str, options: &[&str]) -> SubmitJob {
+    let mut fields = json!({ "job_id": id, "workload": "classifier", "params": { "data": "flowers" } });
+    for option in options {
+        let (path, value) = option.split_once('=').unwrap();
+        let value = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
+        let pointer = path.split('.').fold(&mut fields, |fields, key| &mut fields[key]);
+        *pointer = value;
+    }
+    serde_json::from_value(fields).unwrap()
+}
+
+/// `w1 t4 spot slots=3`; `w1#2` is the second life of its process.
+fn hello(who: &str, gpu: &str, options: &[&str]) -> Hello {
+    let slots = options.iter().find_map(|option| option.strip_prefix("slots=")).unwrap_or("1");
+    Hello {
+        worker: worker(who),
+        incarnation: incarnation(who),
+        workload: "classifier".parse().unwrap(),
+        gpu: gpu.parse().unwrap(),
+        tier: if options.contains(&"spot") { Tier::Spot } else { Tier::OnDemand },
+        slots: slots.parse().unwrap(),
+        memory_mib: None,
+        host: "host".into(),
+        pid: 1,
+        release: "0".into(),
+    }
+}
+
+/// `a.1@50`: attempt 1 of a, at step 50.
+fn report(run: &str) -> RunReport {
+    let (run, step) = run.split_once('@').unwrap_or((run, "0"));
+    let (job_id, attempt) = attempt(run);
+    RunReport { job_id, attempt, progress: Progress { step: step.parse().unwrap(), ..Progress::default() } }
+}
+
+fn attempt(run: &str) -> (JobId, u32) {
+    let (id, number) = run.split_once('.').unwrap();
+    (job(id), number.parse().unwrap())
+}
+
+fn end(how: &str) -> AttemptEnd {
+    let class = match how {
+        "ok" => return AttemptEnd::Succeeded(RunResult::default()),
+        "cancelled" => return AttemptEnd::Cancelled,
+        "superseded" => return AttemptEnd::Superseded,
+        class => serde_json::from_value::<FailureClass>(json!(class)).unwrap(),
+    };
+    AttemptEnd::Failed(Failure::new(class, "it went wrong"))
+}
+
+fn job(id: &str) -> JobId {
+    JobId::new(id).unwrap()
+}
+
+fn worker(who: &str) -> WorkerId {
+    WorkerId::new(who.split('#').next().unwrap()).unwrap()
+}
+
+fn incarnation(who: &str) -> Incarnation {
+    let life: u128 = who.split_once('#').map_or(1, |(_, life)| life.parse().unwrap());
+    Incarnation(uuid::Uuid::from_u128(life))
+}
+
+fn duration(text: &str) -> Duration {
+    text.parse::<contract::Seconds>().unwrap().to_duration()
+}

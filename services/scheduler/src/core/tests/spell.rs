@@ -1,0 +1,92 @@
+//! Commands in words.
+
+use contract::{
+    Timestamp,
+    control::{JobView, LedgerView},
+    lease::{ClaimAnswer, Verdict},
+};
+
+use crate::core::{Answer, Command, JobEvent, Offer};
+
+/// What a command says, for people; nothing for what is only saved.
+pub(super) fn spell(command: &Command, start: Timestamp) -> Option<String> {
+    let spelt = match command {
+        Command::SaveJob(_) | Command::SaveWorker(_) | Command::Record { .. } => return None,
+        Command::ForgetWorker(id) => format!("forget {id}"),
+        Command::Offer(Offer { job_id, attempt, placement, due, .. }) => {
+            format!("offer {job_id}.{attempt} to {placement} at {}", seconds(*due, start))
+        }
+        Command::Tell(event) => told(event, start),
+        Command::Bury(letter) => {
+            format!("bury {} with {} attempts", letter.job.job_id, letter.job.attempts.len())
+        }
+        Command::Answer(answer) => answered(answer, start)?,
+    };
+    Some(spelt)
+}
+
+fn told(event: &JobEvent, start: Timestamp) -> String {
+    match event {
+        JobEvent::Queued(event) => format!("tell queued {}", event.job_id),
+        JobEvent::Leased(event) => {
+            format!("tell leased {}.{} by {}", event.job_id, event.attempt, event.worker)
+        }
+        JobEvent::Retrying(event) => {
+            let due = seconds(event.next_at, start);
+            format!("tell retrying {}.{} at {due}, after {}", event.job_id, event.attempt, event.failure)
+        }
+        JobEvent::Ended(event) => match &event.failure {
+            Some(failure) => format!("tell {} {}: {failure}", event.state, event.job_id),
+            None => format!("tell {} {}", event.state, event.job_id),
+        },
+    }
+}
+
+fn answered(answer: &Answer, start: Timestamp) -> Option<String> {
+    let spelt = match answer {
+        Answer::Accepted(accepted) if accepted.duplicate => format!("known, {}", accepted.state),
+        Answer::Accepted(_) => "accepted".into(),
+        Answer::Refused(refused) => format!("refused: {refused}"),
+        Answer::Estimate(estimate) => format!("estimate: {} USD", estimate.worst_usd),
+        Answer::Job(view) => shown(view, start),
+        Answer::Welcome(_) | Answer::Done => return None,
+        Answer::Claim(answer) => match &**answer {
+            ClaimAnswer::Granted(grant) => format!(
+                "grant {}.{} for {} ({})",
+                grant.job_id,
+                grant.attempt,
+                grant.run_limit,
+                grant.run_limit_cause.as_str()
+            ),
+            ClaimAnswer::Refused { why } => format!("no: {why}"),
+        },
+        Answer::Heartbeat(answer) => {
+            let mut words = vec![if answer.known { "known" } else { "unknown" }];
+            words.extend(answer.runs.iter().map(|verdict| match verdict {
+                Verdict::Continue => "continue",
+                Verdict::Stop { cause } => cause.as_str(),
+            }));
+            words.join(", ")
+        }
+        Answer::Workers(list) => format!("{} workers", list.workers.len()),
+    };
+    Some(spelt)
+}
+
+fn shown(view: &JobView, start: Timestamp) -> String {
+    let LedgerView { queued, backing_off, running, usd, steps_repeated, .. } = view.ledger;
+    let mut words = vec![
+        format!("{} on {}", view.state, view.gpu),
+        format!("queued {queued}, backing off {backing_off}, running {running}, {usd:.6} USD"),
+    ];
+    words.extend(view.stopping.map(|cause| format!("stopping: {}", cause.as_str())));
+    words.extend(view.next_attempt_at.map(|at| format!("next attempt at {}", seconds(at, start))));
+    words.extend(view.waiting_for.as_ref().map(|reason| format!("waiting: {reason}")));
+    words.extend((0 < steps_repeated).then(|| format!("{steps_repeated} steps repeated")));
+    words.join("; ")
+}
+
+/// Seconds since the beginning of the script.
+fn seconds(at: Timestamp, start: Timestamp) -> String {
+    format!("{}s", at.since(start).as_secs_f64())
+}
