@@ -117,56 +117,90 @@ mod tests {
 
     #[test]
     fn a_misspelt_key_is_named_with_those_there_are() {
-        check_refusal(&TOML.replace("timeout", "tiemout"), &expect![[r#"there is no "tiemout" in a job; it takes job_id, labels, owner, params, priority, profile, resources, retry, timeout, total, workload"#]]);
-        check_refusal(&TOML.replace("usd = ", "dollars = "), &expect![[r#"there is no "dollars" in "total"; it takes time, usd"#]]);
-        check_refusal(r#"{"workload": "dit", "retry": {"max": 3}}"#, &expect![[r#"there is no "max" in "retry"; it takes backoff_coefficient, initial_delay, max_delay, max_losses, max_retries"#]]);
+        check_refusal(
+            &TOML.replace("timeout", "tiemout"),
+            &expect![[
+                r#"there is no "tiemout" in a job; it takes job_id, labels, owner, params, priority, profile, resources, retry, timeout, total, workload"#
+            ]],
+        );
+        check_refusal(
+            &TOML.replace("usd = ", "dollars = "),
+            &expect![[r#"there is no "dollars" in "total"; it takes time, usd"#]],
+        );
+        check_refusal(
+            r#"{"workload": "dit", "retry": {"max": 3}}"#,
+            &expect![[
+                r#"there is no "max" in "retry"; it takes backoff_coefficient, initial_delay, max_delay, max_losses, max_retries"#
+            ]],
+        );
     }
 
     #[test]
     fn a_wrong_value_is_named_with_its_place() {
-        check_refusal("priority = 5", &expect![[r#"
+        check_refusal(
+            "priority = 5",
+            &expect![[r#"
             TOML parse error at line 1, column 1
               |
             1 | priority = 5
               | ^
             missing field `workload`
-        "#]]);
-        check_refusal(&TOML.replace("\"1h\"", "\"one hour\""), &expect![[r#"
+        "#]],
+        );
+        check_refusal(
+            &TOML.replace("\"1h\"", "\"one hour\""),
+            &expect![[r#"
             TOML parse error at line 5, column 19
               |
             5 |         timeout = "one hour"
               |                   ^^^^^^^^^^
             "one hour" is not a length of time (expected number at 0); write 90, "90s" or "1h 30m"
-        "#]]);
-        check_refusal(&TOML.replace("priority = 7", "priority = \"high\""), &expect![[r#"
+        "#]],
+        );
+        check_refusal(
+            &TOML.replace("priority = 7", "priority = \"high\""),
+            &expect![[r#"
             TOML parse error at line 6, column 20
               |
             6 |         priority = "high"
               |                    ^^^^^^
             invalid type: string "high", expected u8
-        "#]]);
-        check_refusal(&TOML.replace("priority = 7", "priority 7"), &expect![[r#"
+        "#]],
+        );
+        check_refusal(
+            &TOML.replace("priority = 7", "priority 7"),
+            &expect![[r#"
             TOML parse error at line 6, column 18
               |
             6 |         priority 7
               |                  ^
             key with no value, expected `=`
-        "#]]);
-        check_refusal("{\n  \"workload\": \"cats and dogs\"\n}", &expect![[r#"workload "cats and dogs" is not valid: it takes 1 to 32 characters of a-z, A-Z, 0-9, '-' and '_' at line 3 column 1"#]]);
+        "#]],
+        );
+        check_refusal(
+            "{\n  \"workload\": \"cats and dogs\"\n}",
+            &expect![[
+                r#"workload "cats and dogs" is not valid: it takes 1 to 32 characters of a-z, A-Z, 0-9, '-' and '_' at line 3 column 1"#
+            ]],
+        );
         check_refusal("{\n  \"workload\": \"dit\",\n}", &expect!["trailing comma at line 3 column 1"]);
         check_refusal(r#"{"workload": "dit"} trailing"#, &expect!["trailing characters at line 1 column 21"]);
-        check_refusal("", &expect![[r#"
+        check_refusal(
+            "",
+            &expect![[r#"
             TOML parse error at line 1, column 1
               |
             1 | 
               | ^
             missing field `workload`
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn a_file_that_is_not_there_is_named() {
         let error = read(Path::new("/nowhere/job.toml")).unwrap_err().to_string();
-        expect!["cannot read the job file /nowhere/job.toml: No such file or directory (os error 2)"].assert_eq(&error);
+        expect!["cannot read the job file /nowhere/job.toml: No such file or directory (os error 2)"]
+            .assert_eq(&error);
     }
 }

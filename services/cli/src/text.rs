@@ -48,7 +48,7 @@ impl Clock {
     }
 }
 
-/// A length of time in its two largest units: `2h 5m`, `3m 20s`, `12s`, `0.4s`.
+/// A length of time in its two largest units: `2h 5m`, `3m 20s`, `12s`, `2.4s`, `40ms`.
 pub(crate) fn length(length: Duration) -> String {
     let seconds = length.as_secs();
     let two = |large: u64, large_name, small: u64, small_name| match small {
@@ -56,8 +56,9 @@ pub(crate) fn length(length: Duration) -> String {
         _ => format!("{large}{large_name} {small}{small_name}"),
     };
     match seconds {
-        0 if length.is_zero() => "0s".into(),
-        0..10 => format!("{:.1}s", length.as_secs_f64()),
+        0 if length.as_millis() == 0 => "0s".into(),
+        0 => format!("{}ms", length.as_millis()),
+        1..10 => format!("{:.1}s", length.as_secs_f64()),
         10..60 => format!("{seconds}s"),
         60..3600 => two(seconds / 60, "m", seconds % 60, "s"),
         3600..86_400 => two(seconds / 3600, "h", seconds % 3600 / 60, "m"),
@@ -70,9 +71,9 @@ pub(crate) fn seconds(time: Seconds) -> String {
     length(time.to_duration())
 }
 
-/// An amount of money: `$1.25`; what is less than a cent is not nothing.
+/// An amount of money: `$1.25`; less than a cent is not nothing: `$0.0014`.
 pub(crate) fn dollars(usd: f64) -> String {
-    if 0.0 < usd && usd < 0.005 { "<$0.01".into() } else { format!("${usd:.2}") }
+    if 0.0 < usd && usd < 0.01 { format!("${usd:.4}") } else { format!("${usd:.2}") }
 }
 
 /// A number of bytes: `140 MB`.

@@ -85,7 +85,8 @@ fn subscriber<W>(
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::try_new(&options.filter).with_context(|| {
+    // lapin logs as errors what whoever uses it handles, and tells, as it should; a filter that names it is heard.
+    let filter = EnvFilter::try_new(format!("lapin=off,{}", options.filter)).with_context(|| {
         format!(
             "telemetry.filter is {:?}; it takes a level such as \"info\" or a list such as \"info,broker=debug\"",
             options.filter

@@ -2,7 +2,7 @@
 
 use contract::{
     JobId,
-    control::{CancelJob, JobView},
+    control::{CancelJob, JobState, JobView},
 };
 
 use crate::{client::Client, context::Context, exit::Exit, output::tell};
@@ -37,9 +37,9 @@ async fn cancel(name: &JobId, client: &Client) -> anyhow::Result<JobView> {
 }
 
 fn describe(job: &JobView) -> String {
-    if job.state.is_end() {
-        format!("job {} is {}", job.job_id, job.state)
-    } else {
-        format!("job {} is being cancelled: its attempt has been told to stop", job.job_id)
+    match job.state {
+        JobState::Cancelled => format!("job {} is cancelled", job.job_id),
+        end if end.is_end() => format!("job {} had ended already: {end}", job.job_id),
+        _ => format!("job {} is being cancelled: its attempt has been told to stop", job.job_id),
     }
 }

@@ -55,6 +55,7 @@ mod tests {
         expect![[r#"
             WORKER      WORKLOAD    GPU      SLOTS  RUNNING    HEARD     HOST      PID   RELEASE
             gpu-host-0  classifier  l4 spot  1      flowers-7  1.5s ago  gpu-host  4242  0.1.0
-        "#]].assert_eq(&describe(&list, &clock));
+        "#]]
+        .assert_eq(&describe(&list, &clock));
     }
 }

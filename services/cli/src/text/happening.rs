@@ -1,7 +1,7 @@
 //! Events as lines.
 
 use contract::{
-    JobId, Timestamp,
+    JobId, Seconds, Timestamp,
     events::{
         AttemptCheckpointed, AttemptEnd, AttemptEnded, AttemptMetrics, AttemptNote, AttemptProgress,
         AttemptStarted, JobEnded, JobLeased, JobQueued, JobRetrying,
@@ -84,12 +84,14 @@ impl Happening {
             Self::Leased(event) => {
                 format!("attempt {} goes to {} ({} {})", event.attempt, event.worker, event.gpu, event.tier)
             }
-            Self::Retrying(event) => format!(
-                "attempt {} failed: {}; the next one is due in {}",
-                event.attempt,
-                event.failure,
-                seconds(event.delay)
-            ),
+            Self::Retrying(event) => {
+                let next = if event.delay == Seconds::ZERO {
+                    "at once".into()
+                } else {
+                    format!("in {}", seconds(event.delay))
+                };
+                format!("attempt {} failed: {}; the next one is due {next}", event.attempt, event.failure)
+            }
             Self::JobEnded(event) => job_ended(event),
             Self::Started(event) => started(event),
             Self::Progress(event) => format!("attempt {}: {}", event.attempt, progress(&event.progress)),
@@ -127,7 +129,8 @@ pub(crate) fn progress(progress: &Progress) -> String {
     parts.extend(progress.epoch.map(|epoch| format!("epoch {epoch}")));
     parts.extend(progress.loss.map(|loss| format!("loss {}", figure(loss))));
     parts.extend(progress.steps_per_second.map(|rate| format!("{rate:.1} steps/s")));
-    parts.extend(remaining(progress).map(|rest| format!("{} left", length(rest))));
+    let rest = remaining(progress).filter(|rest| !rest.is_zero());
+    parts.extend(rest.map(|rest| format!("{} left", length(rest))));
     parts.join(", ")
 }
 

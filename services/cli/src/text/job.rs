@@ -1,6 +1,9 @@
 //! One job in full.
 
-use contract::control::{AttemptView, Charge, JobState, JobView};
+use contract::{
+    Seconds,
+    control::{AttemptView, Charge, JobState, JobView},
+};
 
 use super::{
     Clock, dollars,
@@ -74,8 +77,11 @@ fn limits(job: &JobView) -> Option<String> {
     let submission = &job.submission;
     let mut limits = Vec::new();
     limits.extend(submission.timeout.map(|timeout| format!("{} an attempt", seconds(timeout))));
-    limits.extend(submission.total.time.map(|time| format!("{} in total", seconds(time))));
-    limits.extend(submission.total.usd.map(|usd| format!("{} in total", dollars(usd))));
+    let total = [submission.total.time.map(seconds), submission.total.usd.map(dollars)];
+    let total: Vec<String> = total.into_iter().flatten().collect();
+    if !total.is_empty() {
+        limits.push(format!("{} in total", total.join(" and ")));
+    }
     limits.extend(submission.retry.max_retries.map(|retries| format!("{retries} retries")));
     limits.extend(submission.retry.max_losses.map(|losses| format!("{losses} losses")));
     (!limits.is_empty()).then(|| limits.join(", "))
@@ -136,7 +142,8 @@ fn how_it_ended(job: &JobView, attempt: &AttemptView) -> String {
         Charge::Losses => "; cost a loss",
         Charge::Preemptions => "; cost no retry",
     });
-    let backoff = attempt.backoff.map(|backoff| format!("; {} until the next", seconds(backoff)));
+    let backoff = attempt.backoff.filter(|backoff| *backoff != Seconds::ZERO);
+    let backoff = backoff.map(|backoff| format!("; {} until the next", seconds(backoff)));
     format!("{failure}{}{}", charged.unwrap_or_default(), backoff.unwrap_or_default())
 }
 
@@ -162,7 +169,7 @@ mod tests {
             params      data=datasets/flowers epochs=20 lr=0.001
             submitted   00:00:00 (1h ago)
             ended       00:10:00 (50m ago)
-            limits      1h an attempt, 4h in total, $2.50 in total, 5 retries, 3 losses
+            limits      1h an attempt, 4h and $2.50 in total, 5 retries, 3 losses
             progress    step 1200/4000 (30 %), epoch 3, loss 0.4375, 12.5 steps/s, 3m 44s left
             checkpoint  step 1000
             spent       $0.01, 1m running, 5.0s queued, 10s backing off, 1 retry, 200 steps done twice

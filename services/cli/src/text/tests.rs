@@ -4,7 +4,7 @@ use super::*;
 fn lengths_of_time_show_their_two_largest_units() {
     let check = |millis, expected: &str| assert_eq!(length(Duration::from_millis(millis)), expected);
     check(0, "0s");
-    check(40, "0.0s");
+    check(40, "40ms");
     check(1_250, "1.2s");
     check(12_900, "12s");
     check(60_000, "1m");
@@ -16,8 +16,8 @@ fn lengths_of_time_show_their_two_largest_units() {
 #[test]
 fn amounts_are_readable() {
     assert_eq!(
-        [0.0, 0.001, 0.005, 1.239, 1200.0].map(dollars),
-        ["$0.00", "<$0.01", "$0.01", "$1.24", "$1200.00"]
+        [0.0, 0.001_36, 0.01, 1.239, 1200.0].map(dollars),
+        ["$0.00", "$0.0014", "$0.01", "$1.24", "$1200.00"]
     );
     assert_eq!(
         [999, 1_000, 140_482_560, 9_999_999, u64::MAX].map(size),

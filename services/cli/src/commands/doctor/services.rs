@@ -20,8 +20,9 @@ pub(crate) async fn check(settings: &Settings) -> Vec<Check> {
     match Client::connect(settings).await {
         Ok(client) => {
             checks.push(Check::ok("topology", "exchanges and queues are as this release declares them"));
-            checks.extend(scheduler(&client, settings).await);
-            checks.push(checkpoint_store(&client).await);
+            let (scheduler, store) = tokio::join!(scheduler(&client, settings), checkpoint_store(&client));
+            checks.extend(scheduler);
+            checks.push(store);
         }
         Err(error) => checks.push(no_connection(&error)),
     }

@@ -1,0 +1,6 @@
+//! The `rekindle` program against a real RabbitMQ, with a scheduler that says what each test wants.
+
+mod command;
+mod jobs;
+mod scheduler;
+mod up;

@@ -1,0 +1,151 @@
+//! A scheduler and a checkpoint-store that know some jobs by heart.
+
+use std::sync::{Arc, Mutex};
+
+use broker::{Broker, BrokerOptions, Consumer, Disposition, Outgoing, ReplyTo};
+use contract::{
+    JobId, Message, Refusal, Refused, SubmitJob,
+    checkpoints::{CheckpointList, ListCheckpoints},
+    control::{
+        CancelJob, EstimateJob, EstimateReply, GetHistory, GetJob, History, HistoryEntry, JobList, JobState,
+        JobSummary, JobView, ListJobs, ListWorkers, RedriveJob, WorkerList,
+    },
+    events::Event,
+    names::{CHECKPOINT_REQUESTS, SCHEDULER_JOBS, SCHEDULER_REQUESTS},
+};
+use serde_json::Value;
+use tokio::{sync::mpsc, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::command::World;
+
+/// Answers until it is dropped.
+pub(crate) struct Scheduler {
+    broker: Broker,
+    jobs: Arc<Mutex<Vec<JobView>>>,
+    /// The kinds of what it is asked, as it is asked.
+    pub(crate) asked: mpsc::UnboundedReceiver<String>,
+    _answering: JoinSet<()>,
+}
+
+/// One of the contract's examples.
+pub(crate) fn golden<M: Message>() -> M {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/contract/golden");
+    let text = std::fs::read(format!("{folder}/{}.v{}.json", M::KIND, M::VERSION)).unwrap();
+    contract::decode(&text).unwrap()
+}
+
+/// The contract's example of a job, under another id and in another state.
+pub(crate) fn job(id: &str, state: JobState) -> JobView {
+    let job_id = JobId::new(id).unwrap();
+    JobView { job_id, state, stopping: None, waiting_for: None, next_attempt_at: None, ..golden() }
+}
+
+impl Scheduler {
+    pub(crate) async fn start(world: &World, jobs: Vec<JobView>) -> Self {
+        let options = BrokerOptions {
+            url: world.vhost.amqp_url().into(),
+            heartbeat: std::time::Duration::from_secs(10),
+            name: "test".into(),
+        };
+        let broker = Broker::connect(options, &CancellationToken::new()).await.unwrap();
+        let jobs = Arc::new(Mutex::new(jobs));
+        let (ask, asked) = mpsc::unbounded_channel();
+        let mut answering = JoinSet::new();
+        for queue in [SCHEDULER_REQUESTS, SCHEDULER_JOBS, CHECKPOINT_REQUESTS] {
+            let consumer = broker.consume(queue, 10).await.unwrap();
+            answering.spawn(answer(broker.clone(), consumer, jobs.clone(), ask.clone()));
+        }
+        Self { broker, jobs, asked, _answering: answering }
+    }
+
+    /// Waits until it is asked something of this kind.
+    pub(crate) async fn is_asked<M: Message>(&mut self) {
+        while self.asked.recv().await.expect("nobody asks any more") != M::KIND {}
+    }
+
+    pub(crate) async fn tell(&self, event: &impl Event) {
+        self.broker.publish(Outgoing::event(event)).await.unwrap();
+    }
+
+    pub(crate) fn set_state(&self, id: &JobId, state: JobState) {
+        let mut jobs = self.jobs.lock().unwrap();
+        jobs.iter_mut().find(|job| job.job_id == *id).unwrap().state = state;
+    }
+}
+
+async fn answer(
+    broker: Broker,
+    mut consumer: Consumer,
+    jobs: Arc<Mutex<Vec<JobView>>>,
+    ask: mpsc::UnboundedSender<String>,
+) {
+    while let Some(delivery) = consumer.next().await {
+        let to = delivery.reply_to.clone().expect("the command waits for an answer");
+        let value: Value = serde_json::from_slice(&delivery.body).unwrap();
+        let kind = value["kind"].as_str().unwrap().to_owned();
+        let reply = reply(&to, &kind, value, &mut jobs.lock().unwrap());
+        broker.publish(reply).await.unwrap();
+        delivery.settle(Disposition::Ack).await;
+        // The test may have heard enough.
+        let _ = ask.send(kind);
+    }
+}
+
+fn reply(to: &ReplyTo, kind: &str, value: Value, jobs: &mut Vec<JobView>) -> Outgoing {
+    let id: Option<JobId> = serde_json::from_value(value["job_id"].clone()).ok();
+    let known = jobs.iter_mut().find(|job| Some(&job.job_id) == id.as_ref());
+    let change = |state| match known {
+        Some(job) => {
+            job.state = state;
+            Outgoing::reply(to, job)
+        }
+        None => Outgoing::reply(to, &Refused::new(Refusal::NotFound, "there is no such job")),
+    };
+    match kind {
+        GetJob::KIND => match jobs.iter().find(|job| Some(&job.job_id) == id.as_ref()) {
+            Some(job) => Outgoing::reply(to, job),
+            None => Outgoing::reply(to, &Refused::new(Refusal::NotFound, "there is no such job")),
+        },
+        CancelJob::KIND => change(JobState::Cancelled),
+        RedriveJob::KIND => change(JobState::Queued),
+        SubmitJob::KIND => submit(to, serde_json::from_value(value).unwrap(), jobs),
+        ListJobs::KIND => {
+            let jobs = jobs.iter().map(summary).collect();
+            Outgoing::reply(to, &JobList { jobs, more: false })
+        }
+        GetHistory::KIND => Outgoing::reply(to, &history(value["after"].as_u64().unwrap())),
+        EstimateJob::KIND => Outgoing::reply(to, &golden::<EstimateReply>()),
+        ListWorkers::KIND => Outgoing::reply(to, &golden::<WorkerList>()),
+        ListCheckpoints::KIND => Outgoing::reply(to, &golden::<CheckpointList>()),
+        other => panic!("the command asked {other}"),
+    }
+}
+
+fn submit(to: &ReplyTo, submission: SubmitJob, jobs: &mut Vec<JobView>) -> Outgoing {
+    if submission.params.contains_key("bad") {
+        return Outgoing::reply(to, &Refused::new(Refusal::Invalid, "params: unknown field `bad`"));
+    }
+    let job_id = submission.job_id.clone().expect("the command names its jobs");
+    let view = JobView { submission, result: None, failure: None, ..job(job_id.as_str(), JobState::Queued) };
+    jobs.push(view);
+    Outgoing::reply(to, &contract::JobAccepted { job_id, duplicate: false, ..golden() })
+}
+
+fn summary(view: &JobView) -> JobSummary {
+    let list: JobList = golden();
+    let example = list.jobs.into_iter().next().unwrap();
+    JobSummary { job_id: view.job_id.clone(), state: view.state, failure: None, ..example }
+}
+
+/// Three entries, in two pages.
+fn history(after: u64) -> History {
+    let page: History = golden();
+    let event = page.entries[0].event.clone();
+    let entry = |seq| HistoryEntry { seq, at: page.entries[0].at, event: event.clone() };
+    match after {
+        0 => History { entries: vec![entry(1), entry(2)], more: true },
+        2 => History { entries: vec![entry(3)], more: false },
+        _ => History { entries: Vec::new(), more: false },
+    }
+}
