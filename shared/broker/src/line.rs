@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt;
-use lapin::Connection;
+use lapin::{Connection, Event};
 use tokio::{
     sync::watch,
     time::{interval, sleep},
@@ -48,7 +48,7 @@ impl Session {
         let mut look = interval(LOOK);
         while self.connection.status().connected() {
             tokio::select! {
-                event = events.next() => debug!(?event, "the connection to RabbitMQ says"),
+                Some(event) = events.next() => tell(&event),
                 _ = look.tick() => {}
             }
         }
@@ -188,6 +188,15 @@ impl Keeper {
                 debug!(%error, "the connection to RabbitMQ did not close in order");
             }
         }
+    }
+}
+
+/// Logs what the broker says by itself. A lost connection is told elsewhere.
+fn tell(event: &Event) {
+    match event {
+        Event::ConnectionBlocked(reason) => warn!(reason, "RabbitMQ takes no messages for now"),
+        Event::ConnectionUnblocked => info!("RabbitMQ takes messages again"),
+        event => debug!(?event, "the connection to RabbitMQ"),
     }
 }
 

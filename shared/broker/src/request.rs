@@ -30,7 +30,7 @@ pub enum RequestError {
     TimedOut {
         /// What was asked.
         kind: &'static str,
-        /// Who was asked.
+        /// Who was asked; RabbitMQ itself when there is no connection to it.
         service: &'static str,
         /// How long was waited.
         seconds: f64,
@@ -77,8 +77,8 @@ impl Broker {
         let kind = R::KIND;
         let answered = timeout(patience, self.asker().ask(question, self.name(), patience)).await;
         let Ok(answer) = answered else {
-            let seconds = patience.as_secs_f64();
-            return Err(RequestError::TimedOut { kind, service: service(R::ADDRESS), seconds });
+            let service = if *self.online().borrow() { service(R::ADDRESS) } else { "RabbitMQ" };
+            return Err(RequestError::TimedOut { kind, service, seconds: patience.as_secs_f64() });
         };
         answer.map_err(|error| RequestError::Publish { kind, error })
     }

@@ -52,12 +52,14 @@ impl Subscription {
     /// Tells `subscribed` how the first attempt went, and runs until it is stopped.
     pub(crate) async fn run(mut self, subscribed: oneshot::Sender<Result<(), ConnectError>>) {
         let mut subscribed = Some(subscribed);
+        let mut told = false;
         let mut backoff = Backoff::default();
         let stop = self.stop.clone();
         while let Some(Some(session)) = stop.run_until_cancelled(self.line.session()).await {
             match self.subscribe(&session).await {
                 Ok(running) => {
                     backoff.reset();
+                    told = false;
                     if let Some(subscribed) = subscribed.take() {
                         // Who asked may have given up; then `stop` is cancelled too.
                         let _ = subscribed.send(Ok(()));
@@ -68,7 +70,8 @@ impl Subscription {
                     subscribed.take().map(|subscribed| subscribed.send(Err(error)));
                     return;
                 }
-                Err(error) if error.is_final() => {
+                // What waiting cannot mend needs a person, who should find it in the log; once is enough.
+                Err(error) if error.is_final() && !std::mem::replace(&mut told, true) => {
                     let cause = std::error::Error::source(&error).map(ToString::to_string);
                     warn!(%error, cause, "a consumer cannot subscribe; trying on");
                 }
@@ -121,6 +124,7 @@ impl Subscription {
                 Some(Ok(delivery)) => {
                     let delivery = Delivery::new(delivery, running.origin.clone());
                     tokio::select! {
+                        biased;
                         // Fails only when the consumer was dropped, which stops this task too.
                         _ = self.deliveries.send(delivery) => {}
                         () = session.lost() => return,

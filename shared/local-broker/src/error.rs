@@ -1,6 +1,8 @@
-//! Why there is no private broker.
+//! Why there is no private broker, or it does not tell.
 
 use std::{io, path::PathBuf, time::Duration};
+
+use ureq::http::StatusCode;
 
 /// The private broker cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -54,4 +56,38 @@ pub enum LocalBrokerError {
         /// Its log.
         log: PathBuf,
     },
+}
+
+/// The management interface did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ManagementError {
+    /// It does not answer.
+    #[error("RabbitMQ's management interface does not answer {request}")]
+    Unreachable {
+        /// What was asked.
+        request: String,
+        /// Why.
+        #[source]
+        error: Box<ureq::Error>,
+    },
+    /// It says no.
+    #[error("RabbitMQ's management interface answers {request} with {status}")]
+    Refused {
+        /// What was asked.
+        request: String,
+        /// Its answer.
+        status: StatusCode,
+    },
+    /// It says something else than expected.
+    #[error("RabbitMQ's management interface answers {request} with something that cannot be read")]
+    Unreadable {
+        /// What was asked.
+        request: String,
+        /// Why.
+        #[source]
+        error: serde_json::Error,
+    },
+    /// The runtime ended while it was asked.
+    #[error("stopped while asking RabbitMQ's management interface")]
+    Stopped,
 }

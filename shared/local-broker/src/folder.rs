@@ -32,11 +32,12 @@ impl Folder {
     }
 
     pub(crate) fn create(&self) -> Result<(), LocalBrokerError> {
-        for folder in [self.path.clone(), self.file("log")] {
-            let created = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-            created.map_err(|error| file_error(&folder, error))?;
-        }
-        Ok(())
+        let parent = self.path.parent().unwrap_or(&self.path);
+        fs::create_dir_all(parent).map_err(|error| file_error(parent, error))?;
+        // What is in it belongs to its owner only.
+        let log = self.file("log");
+        let created = DirBuilder::new().recursive(true).mode(0o700).create(&log);
+        created.map_err(|error| file_error(&log, error))
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -16,6 +16,6 @@ mod process;
 pub mod testing;
 
 pub use address::Address;
-pub use error::LocalBrokerError;
-pub use management::{Management, ManagementError, QueueState};
+pub use error::{LocalBrokerError, ManagementError};
+pub use management::{Management, QueueState};
 pub use node::LocalBroker;

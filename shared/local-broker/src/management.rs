@@ -9,41 +9,9 @@ use ureq::{
     http::{Method, Request, StatusCode},
 };
 
-const LIMIT: Duration = Duration::from_secs(30);
+use crate::ManagementError;
 
-/// The management interface did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum ManagementError {
-    /// It does not answer.
-    #[error("RabbitMQ's management interface does not answer {request}")]
-    Unreachable {
-        /// What was asked.
-        request: String,
-        /// Why.
-        #[source]
-        error: Box<ureq::Error>,
-    },
-    /// It says no.
-    #[error("RabbitMQ's management interface answers {request} with {status}")]
-    Refused {
-        /// What was asked.
-        request: String,
-        /// Its answer.
-        status: StatusCode,
-    },
-    /// It says something else than expected.
-    #[error("RabbitMQ's management interface answers {request} with something that cannot be read")]
-    Unreadable {
-        /// What was asked.
-        request: String,
-        /// Why.
-        #[source]
-        error: serde_json::Error,
-    },
-    /// The runtime ended while it was asked.
-    #[error("stopped while asking RabbitMQ's management interface")]
-    Stopped,
-}
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// What a queue holds, as of a second or so ago.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -1,10 +1,11 @@
 //! Consuming and settling.
 
 use broker::{ConnectError, Disposition, Settled, settle_all};
-use contract::names::DEAD_LETTERS;
+use contract::{MAX_MESSAGE_BYTES, lease::OfferAttempt, names::DEAD_LETTERS};
+use lapin::{BasicProperties, options::BasicPublishOptions};
 use local_broker::testing::eventually;
 
-use crate::support::{Bench, QUEUE, attempt, attempts, next, number};
+use crate::support::{Bench, QUEUE, attempt, attempts, foreign_channel, next, number};
 
 #[tokio::test]
 async fn settled_messages_are_gone_and_requeued_ones_come_back() -> anyhow::Result<()> {
@@ -41,19 +42,44 @@ async fn a_rejected_message_keeps_its_reason() -> anyhow::Result<()> {
     let mut consumer = bench.broker.consume(QUEUE, 10).await?;
     let mut dead_letters = bench.broker.consume(DEAD_LETTERS, 10).await?;
 
-    // Larger than anybody may send through this crate: another program's message.
-    let mut message = attempt(3);
-    message.message_id = Some("poison".into());
-    bench.broker.publish(message.clone()).await?;
-    let reason = "the field \"attempt\" is three, and that is \u{2014} unheard of";
+    // Another program's message, and larger than anybody may send.
+    let body = vec![0xff; MAX_MESSAGE_BYTES + 1];
+    let properties = BasicProperties::default().with_message_id("poison".into());
+    let foreign = foreign_channel(bench.vhost.amqp_url()).await?;
+    foreign.basic_publish("".into(), QUEUE.into(), BasicPublishOptions::default(), &body, properties).await?;
     let rejected = next(&mut consumer).await;
-    assert_eq!(rejected.settle(Disposition::Reject(reason.into())).await, Settled::Sent);
+    let reason = rejected.decode::<OfferAttempt>().expect_err("not a message").to_string();
+    assert_eq!(rejected.settle(Disposition::Reject(reason.clone())).await, Settled::Sent);
 
     let dead = next(&mut dead_letters).await;
-    assert_eq!(dead.body, message.body);
-    assert_eq!(dead.reason.as_deref(), Some(reason));
+    assert_eq!(dead.body, body);
+    assert_eq!(dead.reason, Some(reason));
     assert_eq!(dead.from_queue.as_deref(), Some(QUEUE));
-    assert_eq!(dead.message_id, message.message_id);
+    assert_eq!(dead.message_id.as_deref(), Some("poison"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_message_that_comes_back_too_often_ends_in_the_dead_letters() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let mut consumer = bench.broker.consume(QUEUE, 1).await?;
+    let mut dead_letters = bench.broker.consume(DEAD_LETTERS, 1).await?;
+    bench.broker.publish(attempt(1)).await?;
+
+    let mut deliveries = 0;
+    let dead = loop {
+        tokio::select! {
+            delivery = next(&mut consumer) => {
+                deliveries += 1;
+                delivery.settle(Disposition::Requeue).await;
+            }
+            dead = next(&mut dead_letters) => break dead,
+        }
+    };
+    assert!((20..=21).contains(&deliveries), "{deliveries}");
+    assert_eq!(dead.reason.as_deref(), Some("delivery_limit"));
+    assert_eq!(dead.from_queue.as_deref(), Some(QUEUE));
+    assert_eq!(number(&dead), 1);
     Ok(())
 }
 

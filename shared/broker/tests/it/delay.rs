@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use broker::Disposition;
+use contract::names::UNROUTABLE;
 use tokio::time::Instant;
 
 use crate::support::{Bench, QUEUE, attempt, next, number};
@@ -39,6 +40,14 @@ async fn delayed_messages_come_when_they_are_due() -> anyhow::Result<()> {
         order.push(number(&delivery));
         delivery.settle(Disposition::Ack).await;
     }
+    // One whose queue does not exist when it is due is not lost either.
+    let mut nowhere = attempt(9).after(Duration::from_millis(250));
+    nowhere.routing_key = "work.dit.h900.spot".into();
+    bench.broker.publish(nowhere).await?;
+    let mut unroutable = bench.broker.consume(UNROUTABLE, 1).await?;
+    let delivery = next(&mut unroutable).await;
+    assert_eq!((number(&delivery), delivery.routing_key.as_str()), (9, "work.dit.h900.spot"));
+
     assert_eq!(order[0], 0);
     assert_eq!(order[7], 7);
     Ok(())

@@ -7,7 +7,10 @@ use local_broker::testing::{PrivateBroker, Proxy, TestVhost, eventually};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Bench, LIMIT, QUEUE, attempt, attempts, connect, next, number, options};
+use crate::support::{
+    Bench, LIMIT, QUEUE, attempt, attempts, connect, foreign_channel, next, number, options,
+};
+use lapin::options::QueueDeleteOptions;
 
 const MESSAGES: u32 = 1_000;
 
@@ -145,13 +148,8 @@ async fn connections_that_the_broker_closes_come_back() -> anyhow::Result<()> {
 async fn a_deleted_queue_comes_back_with_the_next_connection() -> anyhow::Result<()> {
     let bench = Bench::new().await?;
     let mut consumer = bench.broker.consume(QUEUE, 10).await?;
-    let other =
-        lapin::Connection::connect(bench.vhost.amqp_url(), lapin::ConnectionProperties::default()).await?;
-    other
-        .create_channel()
-        .await?
-        .queue_delete(QUEUE.into(), lapin::options::QueueDeleteOptions::default())
-        .await?;
+    let other = foreign_channel(bench.vhost.amqp_url()).await?;
+    other.queue_delete(QUEUE.into(), QueueDeleteOptions::default()).await?;
 
     let mut online = bench.broker.online();
     let management = bench.vhost.management();

@@ -1,5 +1,7 @@
 //! Publishing and its confirms.
 
+use std::collections::BTreeSet;
+
 use broker::{Outgoing, PublishError};
 use contract::{
     JobId, MAX_MESSAGE_BYTES, SubmitJob,
@@ -8,7 +10,9 @@ use contract::{
     names::{JOBS_EXCHANGE, REQUESTS_EXCHANGE, SCHEDULER_EVENTS, UNROUTABLE, WORK_EXCHANGE},
 };
 
-use crate::support::{Bench, QUEUE, attempt, attempts, next, number};
+use lapin::options::ExchangeDeleteOptions;
+
+use crate::support::{Bench, QUEUE, attempt, attempts, foreign_channel, next, number};
 
 #[tokio::test]
 async fn messages_arrive_in_order_with_their_properties() -> anyhow::Result<()> {
@@ -94,6 +98,36 @@ async fn what_cannot_be_right_is_not_sent() -> anyhow::Result<()> {
     // One bad message takes nothing else down with it.
     let results = bench.broker.publish_all(vec![attempt(1), large, attempt(2)]).await;
     assert!(results[0].is_ok() && results[1].is_err() && results[2].is_ok(), "{results:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_message_over_which_the_channel_is_closed_takes_no_other_with_it() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let foreign = foreign_channel(bench.vhost.amqp_url()).await?;
+    foreign.exchange_delete(REQUESTS_EXCHANGE.into(), ExchangeDeleteOptions::default()).await?;
+
+    let mut messages = attempts(0..50);
+    messages[20].exchange = REQUESTS_EXCHANGE.into();
+    let results = bench.broker.publish_all(messages).await;
+    for (number, result) in results.into_iter().enumerate() {
+        match result {
+            Ok(()) => assert_ne!(number, 20),
+            Err(error) => {
+                assert_eq!(number, 20, "{error}");
+                assert!(matches!(error, PublishError::Refused { .. }), "{error}");
+                let text = format!("{:#}", anyhow::Error::from(error));
+                assert!(text.contains("no exchange 'rekindle.requests'"), "{text}");
+            }
+        }
+    }
+
+    let mut consumer = bench.broker.consume(QUEUE, 100).await?;
+    let mut arrived = BTreeSet::new();
+    while arrived.len() < 49 {
+        arrived.insert(number(&next(&mut consumer).await));
+    }
+    assert!(!arrived.contains(&20));
     Ok(())
 }
 

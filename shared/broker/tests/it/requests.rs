@@ -85,6 +85,8 @@ async fn a_question_outlives_the_line_it_was_asked_on() -> anyhow::Result<()> {
         let first = next(&mut questions).await;
         proxy.cut();
         asker.online().wait_for(|online| !online).await?;
+        let error = asker.request(&question, Duration::from_millis(50)).await.expect_err("no connection");
+        assert!(error.to_string().contains("is the RabbitMQ service running?"), "{error}");
         proxy.restore();
         // It is asked again; an answer to the first asking would find nobody.
         let again = next(&mut questions).await;

@@ -35,6 +35,13 @@ impl Bench {
     }
 }
 
+/// A channel that goes round the crate under test.
+pub(crate) async fn foreign_channel(url: &str) -> anyhow::Result<lapin::Channel> {
+    let connection = lapin::Connection::connect(url, lapin::ConnectionProperties::default()).await?;
+    // The channel keeps the connection open.
+    Ok(connection.create_channel().await?)
+}
+
 pub(crate) fn options(url: &str) -> BrokerOptions {
     BrokerOptions { url: url.into(), heartbeat: Duration::from_secs(10), name: "test".into() }
 }

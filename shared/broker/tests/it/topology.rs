@@ -2,7 +2,6 @@
 
 use broker::{Broker, ConnectError, topology};
 use lapin::{
-    Connection, ConnectionProperties,
     options::QueueDeclareOptions,
     types::{AMQPValue, FieldTable},
 };
@@ -10,7 +9,7 @@ use local_broker::testing::TestVhost;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Bench, QUEUE, connect, options};
+use crate::support::{Bench, QUEUE, connect, foreign_channel, options};
 
 #[tokio::test]
 async fn declaring_twice_changes_nothing() -> anyhow::Result<()> {
@@ -42,8 +41,7 @@ async fn declaring_twice_changes_nothing() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_queue_with_other_arguments_is_named_with_ours_and_theirs() -> anyhow::Result<()> {
     let vhost = TestVhost::create().await?;
-    let connection = Connection::connect(vhost.amqp_url(), ConnectionProperties::default()).await?;
-    let channel = connection.create_channel().await?;
+    let channel = foreign_channel(vhost.amqp_url()).await?;
     let mut arguments = FieldTable::default();
     arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
     arguments.insert("x-delivery-limit".into(), AMQPValue::LongInt(7));
