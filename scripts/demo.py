@@ -20,10 +20,11 @@ from demo_parts.verdict import promises, summary
 JOB_FILE = ROOT / "demo" / "digits.toml"
 # A name of its own for each run, so that nothing an earlier one left in the broker is taken for this one's.
 JOB = f"demo-{int(time.time())}"
-# Digits take a minute or two on an idle machine; nobody knows how long somebody's own images take.
+# Seconds. Digits take a minute or two on an idle machine; nobody knows how long somebody's own images take.
 LIMIT = {True: 600, False: 3600}
-# Enough steps after a checkpoint that something is lost with the trainer.
-STEPS_TO_LOSE = 5
+ENDS = ("succeeded", "dead", "cancelled")
+# How images of one's own are trained on, where the digits' job file does not suit them.
+OWN = ["--param", "image_size=64", "--param", "stem=imagenet", "--param", "batch_size=32"]
 
 
 def main() -> int:
@@ -57,7 +58,7 @@ def folder(text: str) -> Path:
 
 def run(system: System, story: Story, data: Path | None) -> int:
     digits = data is None
-    own = [] if digits else ["--data", str(data), "--param", "image_size=64", "--param", "stem=imagenet"]
+    own = [] if digits else ["--data", str(data), *OWN]
     submit = system.start("submit", str(JOB_FILE), *own, "--id", JOB, "--wait")
     story.say(f"submitted {JOB_FILE.relative_to(ROOT)} as job {JOB}")
     deadline = time.monotonic() + LIMIT[digits]
@@ -79,16 +80,19 @@ def follow_until_killed(system: System, story: Story, submit: subprocess.Popen[s
     while True:
         if submit.poll() not in (None, 0):
             raise DemoError(f"`rekindle submit` ended with {submit.returncode}:\n{submit_log()}")
-        job = look(system, story, deadline) if known(system) else None
-        attempt = job["attempts"][-1] if job and job["attempts"] else None
-        if attempt and attempt["progress"].get("checkpoint_step"):
+        if known(system):
+            job = look(system, story, deadline)
+            if job["state"] in ENDS:
+                raise DemoError(f"the job was {job['state']} before its trainer could be killed: {job.get('failure')}")
+            attempt = job["attempts"][-1] if job["attempts"] else {"progress": {}}
             progress = attempt["progress"]
-            if progress["checkpoint_step"] + STEPS_TO_LOSE <= progress["step"]:
+            # A step beyond the checkpoint, so that something is lost with the trainer.
+            if 0 < progress.get("checkpoint_step", 0) < progress["step"]:
                 break
-        if time.monotonic() > deadline:
-            raise DemoError("the job made no checkpoint in time")
         time.sleep(0.3)
-    (pid,) = (worker["pid"] for worker in system.workers() if worker["worker"] == attempt["worker"])
+    pid = next((worker["pid"] for worker in system.workers() if worker["worker"] == attempt["worker"]), None)
+    if pid is None:
+        raise DemoError(f"the scheduler does not know {attempt['worker']}, which holds the lease")
     os.kill(pid, signal.SIGKILL)
     story.say(f"KILLED the trainer {attempt['worker']} (process {pid}, SIGKILL) at step {progress['step']}")
     return attempt
@@ -102,7 +106,7 @@ def known(system: System) -> bool:
 def follow_to_the_end(system: System, story: Story, deadline: float) -> dict:
     while True:
         job = look(system, story, deadline)
-        if job["state"] in ("succeeded", "dead", "cancelled"):
+        if job["state"] in ENDS:
             return job
         time.sleep(0.3)
 
