@@ -24,8 +24,7 @@ pub(crate) async fn messages_per_second(url: &str, count: usize, window: usize) 
     let publisher = channel(&connection).await?;
     let consumer = channel(&connection).await?;
     let began = Instant::now();
-    let (published, consumed) =
-        tokio::join!(publish(&publisher, count, window), consume(&consumer, count));
+    let (published, consumed) = tokio::join!(publish(&publisher, count, window), consume(&consumer, count));
     published?;
     consumed?;
     let taken = began.elapsed();

@@ -26,7 +26,12 @@ enum Successor {
 }
 
 pub(crate) async fn measure() -> anyhow::Result<Table> {
-    let mut table = Table::new(&["SIGKILL to the next attempt's first step, backoff left out", "p50", "p95", "of which lease"]);
+    let mut table = Table::new(&[
+        "SIGKILL to the next attempt's first step, backoff left out",
+        "p50",
+        "p95",
+        "of which lease",
+    ]);
     let restarted = times(Successor::Restarted).await;
     table.row(&[
         &"the process is started again at once",
@@ -56,12 +61,15 @@ async fn times(successor: Successor) -> Times {
     let mut system = System::start("bench-recovery", &changes).await;
     let holds = system.holds();
     let at = |step, attempt| Hold::at_step(&holds, step).of_attempt(attempt);
-    let params = (1..=KILLS + 1).fold(StepParams::steps(20).checkpoint_every(CHECKPOINT), |params, attempt| {
-        params.hold(&at(FIRST_STEP_DONE, attempt)).hold(&at(KILLED_AT, attempt))
-    });
+    let params = (1..=KILLS + 1)
+        .fold(StepParams::steps(20).checkpoint_every(CHECKPOINT), |params, attempt| {
+            params.hold(&at(FIRST_STEP_DONE, attempt)).hold(&at(KILLED_AT, attempt))
+        });
     let job = system.submit("job", &params).await;
     at(FIRST_STEP_DONE, 1).reached().await;
-    system.until(&job, "checkpointed", |view| view.attempts[0].progress.checkpoint_step == Some(CHECKPOINT)).await;
+    system
+        .until(&job, "checkpointed", |view| view.attempts[0].progress.checkpoint_step == Some(CHECKPOINT))
+        .await;
 
     let mut worker = "host-0".to_owned();
     let mut times = Vec::new();

@@ -110,6 +110,12 @@ impl System {
         .await;
     }
 
+    /// Puts text straight into a queue, as a client that knows nothing of the contract might.
+    pub async fn put(&self, queue: &str, text: &str) {
+        let management = self.home().management();
+        management.publish(self.home().vhost(), "", queue, text).await.expect("the broker takes any text");
+    }
+
     /// Takes the dead letters of so many jobs out of their queue.
     pub async fn dead_letters(&self, count: usize) -> Vec<DeadLetter> {
         self.take_dead(count, |letter| letter.decode().expect("a job's dead letter is well-formed")).await

@@ -31,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A running system. [`System::end`] holds it to the promises.
 pub struct System {
+    // First, so that a test that fails ends the programs before it takes their broker away.
+    programs: BTreeMap<String, Running>,
     /// The test's own line to the broker.
     pub broker: Broker,
     /// What was told on the events exchange.
@@ -38,7 +40,6 @@ pub struct System {
     home: Home,
     pub(crate) folder: Folder,
     pub(crate) jobs: BTreeMap<JobId, SubmitJob>,
-    programs: BTreeMap<String, Running>,
 }
 
 struct Running {

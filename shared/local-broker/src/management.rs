@@ -119,6 +119,25 @@ impl Management {
         self.ask(Method::POST, path, Some(json!({ "routing_key": key }))).await.map(drop)
     }
 
+    /// Publishes text to an exchange, the default one if it is empty, as any client may: nothing is checked here.
+    ///
+    /// # Errors
+    /// [`ManagementError`] names the request and the answer.
+    pub async fn publish(
+        &self,
+        vhost: &str,
+        exchange: &str,
+        key: &str,
+        payload: &str,
+    ) -> Result<(), ManagementError> {
+        let exchange = if exchange.is_empty() { "amq.default" } else { exchange };
+        let path = format!("/api/exchanges/{}/{}/publish", escape(vhost), escape(exchange));
+        let message = json!({
+            "properties": {}, "routing_key": key, "payload": payload, "payload_encoding": "string"
+        });
+        self.ask(Method::POST, path, Some(message)).await.map(drop)
+    }
+
     /// Deletes a queue with everything in it. One that is not there is no error.
     ///
     /// # Errors

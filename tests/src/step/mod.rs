@@ -33,9 +33,12 @@ pub struct StepParams {
     /// How long a step takes.
     #[serde(default)]
     pub step_ms: u64,
-    /// Checkpoint after every so many steps, besides the scheduler's interval.
+    /// Checkpoint after every so many steps, besides the scheduler's interval, and go on at once.
     #[serde(default)]
     pub checkpoint_every: u64,
+    /// Checkpoint after every so many steps and wait until it is committed, so that a test knows what there is.
+    #[serde(default)]
+    pub commit_every: u64,
     /// Where it fails.
     #[serde(default)]
     pub faults: Vec<Fault>,
@@ -82,6 +85,11 @@ impl StepParams {
     /// The same, with a checkpoint after every so many steps.
     pub fn checkpoint_every(self, checkpoint_every: u64) -> Self {
         Self { checkpoint_every, ..self }
+    }
+
+    /// The same, with a checkpoint after every so many steps that is waited for.
+    pub fn commit_every(self, commit_every: u64) -> Self {
+        Self { commit_every, ..self }
     }
 
     /// The same, holding still once more.

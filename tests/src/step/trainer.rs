@@ -62,9 +62,13 @@ impl Trainer for StepTrainer {
                 ..Progress::default()
             });
 
-            let by_steps = params.checkpoint_every != 0 && finished.is_multiple_of(params.checkpoint_every);
-            if finished < params.steps && (by_steps || control.checkpoint_due()) {
+            let by_steps = is_due(params.checkpoint_every, finished);
+            let and_wait = is_due(params.commit_every, finished);
+            if finished < params.steps && (by_steps || and_wait || control.checkpoint_due()) {
                 control.checkpoint(snapshot(&params, weights, finished, attempt));
+                if and_wait {
+                    control.flush()?;
+                }
             }
         }
 
@@ -112,6 +116,10 @@ fn snapshot(params: &StepParams, weights: Weights, step: u64, attempt: u32) -> S
             Ok(())
         }),
     }
+}
+
+fn is_due(every: u64, finished: u64) -> bool {
+    every != 0 && finished.is_multiple_of(every)
 }
 
 fn wait_until_released(holds: &[Hold], step: u64, attempt: u32, control: &dyn Control) {

@@ -1,18 +1,15 @@
 //! Messages that nobody can read end in the dead letters with the reason, and nothing else suffers.
 
-use std::time::Duration;
-
-use broker::Outgoing;
-use contract::{control::JobState, names};
-use serde_json::json;
+use contract::{MAX_MESSAGE_BYTES, control::JobState, names};
 use system_tests::{StepParams, System};
 
-const QUEUES: [&str; 5] = [
-    names::SCHEDULER_JOBS,
-    names::SCHEDULER_EVENTS,
-    names::SCHEDULER_REQUESTS,
-    names::CHECKPOINT_REQUESTS,
-    "work.step.cpu.on-demand",
+/// Every queue that a program reads, with a kind that it knows.
+const QUEUES: [(&str, &str); 5] = [
+    (names::SCHEDULER_JOBS, "job.submit"),
+    (names::SCHEDULER_EVENTS, "attempt.ended"),
+    (names::SCHEDULER_REQUESTS, "worker.heartbeat"),
+    (names::CHECKPOINT_REQUESTS, "checkpoint.commit"),
+    ("work.step.cpu.on-demand", "attempt.offer"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,30 +19,20 @@ async fn on_every_queue() {
     system.state(&bystander, JobState::Running).await;
 
     let bad = [
-        (b"\xff\xfe garbage".to_vec(), "the message is not a JSON object"),
-        (b"{\"kind\": \"job.submit\"}".to_vec(), "missing field `version`"),
-        (vec![b' '; contract::MAX_MESSAGE_BYTES + 1], "the message has 65537 bytes; at most 65536 are read"),
-        (json!({ "kind": "job.nonsense", "version": 1 }).to_string().into_bytes(), "job.nonsense"),
+        ("garbage".to_owned(), "the message is not a JSON object"),
+        (r#"{"kind": "job.submit"}"#.to_owned(), "missing field `version`"),
+        (" ".repeat(MAX_MESSAGE_BYTES + 1), "the message has 65537 bytes; at most 65536 are read"),
+        (r#"{"kind": "job.nonsense", "version": 1}"#.to_owned(), "job.nonsense"),
     ];
-    for queue in QUEUES {
-        for (body, _) in &bad {
-            system.broker.publish(straight_to(queue, body.clone())).await.unwrap();
+    for (queue, kind) in QUEUES {
+        for (text, _) in &bad {
+            system.put(queue, text).await;
         }
-    }
-    let newer = [
-        (names::SCHEDULER_JOBS, "job.submit"),
-        (names::SCHEDULER_EVENTS, "attempt.ended"),
-        (names::SCHEDULER_REQUESTS, "worker.heartbeat"),
-        (names::CHECKPOINT_REQUESTS, "checkpoint.commit"),
-        ("work.step.cpu.on-demand", "attempt.offer"),
-    ];
-    for (queue, kind) in newer {
-        let body = json!({ "kind": kind, "version": 99 }).to_string().into_bytes();
-        system.broker.publish(straight_to(queue, body)).await.unwrap();
+        system.put(queue, &format!(r#"{{"kind": "{kind}", "version": 99}}"#)).await;
     }
 
     let refused = system.refused_messages(QUEUES.len() * (bad.len() + 1)).await;
-    for queue in QUEUES {
+    for (queue, _) in QUEUES {
         for why in bad.iter().map(|(_, why)| *why).chain(["version 99 is newer than 1"]) {
             let told = refused.iter().any(|letter| letter.queue == queue && letter.reason.contains(why));
             assert!(told, "{queue} did not say {why:?}: {refused:#?}");
@@ -55,17 +42,4 @@ async fn on_every_queue() {
     let view = system.state(&bystander, JobState::Succeeded).await;
     assert_eq!(view.attempts.len(), 1, "{view:#?}");
     system.end().await;
-}
-
-fn straight_to(queue: &str, body: Vec<u8>) -> Outgoing {
-    Outgoing {
-        exchange: String::new(),
-        routing_key: queue.into(),
-        body,
-        message_id: None,
-        correlation_id: None,
-        durable: true,
-        delay: Duration::ZERO,
-        traceparent: None,
-    }
 }

@@ -4,7 +4,7 @@ use contract::{
     FailureClass, JobId,
     control::{CancelJob, JobState, JobView},
 };
-use system_tests::{Hold, How, Program, StepParams, System};
+use system_tests::{Hold, How, StepParams, System};
 
 async fn cancel(system: &System, job: &JobId) -> JobView {
     system.ask(&CancelJob { job_id: job.clone() }).await.unwrap_or_else(|error| panic!("{error}"))
@@ -33,14 +33,17 @@ async fn while_it_is_queued_or_running() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_it_is_offered() {
-    let mut system = System::bare("cancel-offered", &[]).await;
-    system.launch_all([]).await;
+    let mut system = System::start("cancel-offered", &[("workloads.step.slots", "1")]).await;
+    let hold = Hold::at_step(&system.holds(), 1);
+    let busy = system.submit("busy", &StepParams::steps(2).hold(&hold)).await;
+    hold.reached().await;
     let job = system.submit("job", &StepParams::steps(20)).await;
     system.state(&job, JobState::Offered).await;
     assert_eq!(cancel(&system, &job).await.state, JobState::Cancelled);
 
     // The offer still lies in the queue; the trainer that takes it is told that there is nothing to run.
-    system.launch(Program::step_trainer("host-0")).await;
+    hold.release();
+    system.state(&busy, JobState::Succeeded).await;
     let other = system.submit("other", &StepParams::steps(5)).await;
     system.state(&other, JobState::Succeeded).await;
     let view = system.state(&job, JobState::Cancelled).await;

@@ -2,7 +2,11 @@
 
 use std::{fs, path::Path};
 
-use contract::{control::JobState, events::AttemptStarted};
+use contract::{
+    FailureClass,
+    control::JobState,
+    events::{AttemptEnd, AttemptStarted},
+};
 use system_tests::{FullDisk, Hold, STORE, StepParams, System};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,7 +37,7 @@ async fn a_file_that_is_gone() {
 async fn resumes_from_the_one_before(name: &str, damage: impl Fn(&Path)) {
     let mut system = System::start(name, &[]).await;
     let hold = Hold::at_step(&system.holds(), 25);
-    let job = system.submit("job", &StepParams::steps(40).checkpoint_every(10).hold(&hold)).await;
+    let job = system.submit("job", &StepParams::steps(40).commit_every(10).hold(&hold)).await;
     hold.reached().await;
     system
         .until(&job, "checkpointed at 20", |view| view.attempts[0].progress.checkpoint_step == Some(20))
@@ -60,14 +64,20 @@ async fn a_full_disk_is_waited_out() {
         return;
     };
     system.restart(STORE).await;
+    let hold = Hold::at_step(&system.holds(), 12);
+    let job = system.submit("job", &StepParams::steps(30).commit_every(5).hold(&hold)).await;
+    hold.reached().await;
     disk.fill();
-    let job = system.submit("job", &StepParams::steps(30).checkpoint_every(5)).await;
-    let view = system.until(&job, "failed once", |view| 1 < view.attempts.len() || view.state.is_end()).await;
+    hold.release();
+    let ended = system.attempt_ended(&job, 1).await;
+    let AttemptEnd::Failed(failure) = ended.end else { panic!("{ended:?}") };
+    assert_eq!(failure.class, FailureClass::Transient);
+    assert!(failure.message.to_lowercase().contains("no space left"), "{failure}");
+    let view = system.until(&job, "in its next attempt", |view| 1 < view.attempts.len()).await;
     assert!(!view.state.is_end(), "{view:#?}");
-    let failure = view.attempts[0].failure.as_ref().expect("the first attempt failed");
-    assert!(failure.message.contains("no space left"), "{failure}");
 
     disk.free();
-    system.state(&job, JobState::Succeeded).await;
+    let view = system.state(&job, JobState::Succeeded).await;
+    assert_eq!(view.attempts.last().and_then(|attempt| attempt.resumed_from_step), Some(10), "{view:#?}");
     system.end().await;
 }

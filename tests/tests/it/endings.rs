@@ -29,7 +29,7 @@ async fn undisturbed_jobs_run_side_by_side() {
 async fn preempted_and_taken_up_at_the_very_step() {
     let mut system = System::start("preempted", &[]).await;
     let hold = Hold::at_step(&system.holds(), 25);
-    let params = StepParams::steps(40).checkpoint_every(10).hold(&hold);
+    let params = StepParams::steps(40).commit_every(10).hold(&hold);
     let job = system.submit("job", &params).await;
     hold.reached().await;
 
@@ -115,7 +115,7 @@ async fn parameters_that_are_none_fail_with_their_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn retries_run_out_and_a_redrive_brings_it_home() {
     let mut system = System::start("redrive", &[]).await;
-    let params = StepParams::steps(20).checkpoint_every(5).fail(12, 4, How::Fail(FailureClass::Transient));
+    let params = StepParams::steps(20).commit_every(5).fail(12, 4, How::Fail(FailureClass::Transient));
     let job = system.submit("job", &params).await;
 
     let view = system.state(&job, JobState::Dead).await;

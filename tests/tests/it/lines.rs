@@ -29,7 +29,7 @@ async fn a_trainer_cut_off_beyond_its_lease_yields_to_its_successor() {
     let mut system = System::start("trainer-overtaken", &[]).await;
     let cut_off = Hold::at_step(&system.holds(), 25);
     let successor = Hold::at_step(&system.holds(), 30).of_attempt(2);
-    let params = StepParams::steps(40).checkpoint_every(10).hold(&cut_off).hold(&successor);
+    let params = StepParams::steps(40).commit_every(10).hold(&cut_off).hold(&successor);
     let job = system.submit("job", &params).await;
     cut_off.reached().await;
     system

@@ -10,7 +10,7 @@ use system_tests::{Hold, How, Program, StepParams, System};
 async fn killed_in_a_step() {
     let mut system = System::start("killed-in-a-step", &[]).await;
     let hold = Hold::at_step(&system.holds(), 25);
-    let params = StepParams::steps(40).checkpoint_every(10).hold(&hold);
+    let params = StepParams::steps(40).commit_every(10).hold(&hold);
     let job = system.submit("job", &params).await;
 
     hold.reached().await;
@@ -33,7 +33,7 @@ async fn killed_in_a_step() {
 async fn killed_with_half_a_checkpoint_written() {
     let mut system = System::start("killed-in-a-checkpoint", &[]).await;
     let hold = Hold::in_checkpoint(&system.holds(), 20);
-    let params = StepParams::steps(40).checkpoint_every(10).hold(&hold);
+    let params = StepParams::steps(40).commit_every(10).hold(&hold);
     let job = system.submit("job", &params).await;
 
     hold.reached().await;
@@ -75,7 +75,7 @@ async fn paused_beyond_its_lease() {
     let mut system = System::start("paused-beyond-its-lease", &[]).await;
     let sleeper = Hold::in_checkpoint(&system.holds(), 20);
     let successor = Hold::at_step(&system.holds(), 15).of_attempt(2);
-    let params = StepParams::steps(40).checkpoint_every(10).hold(&sleeper).hold(&successor);
+    let params = StepParams::steps(40).commit_every(10).hold(&sleeper).hold(&successor);
     let job = system.submit("job", &params).await;
 
     sleeper.reached().await;
@@ -102,7 +102,7 @@ async fn paused_beyond_its_lease() {
 async fn a_panic_is_one_failed_attempt_and_the_process_lives_on() {
     let mut system = System::start("panic", &[]).await;
     let bystander = system.submit("bystander", &StepParams::steps(40).of_ms(20)).await;
-    let job = system.submit("job", &StepParams::steps(20).checkpoint_every(5).fail(12, 1, How::Panic)).await;
+    let job = system.submit("job", &StepParams::steps(20).commit_every(5).fail(12, 1, How::Panic)).await;
 
     let view = system.state(&job, JobState::Succeeded).await;
     let failure = view.attempts[0].failure.as_ref().expect("the first attempt failed");

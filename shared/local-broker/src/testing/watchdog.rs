@@ -12,11 +12,11 @@ use anyhow::Context;
 /// the group is gone. It holds the lock while it kills, so that nobody starts to use a node that is about to go.
 const SCRIPT: &str = r#"
 free=0
-while kill -0 -- "-$2" 2>/dev/null; do
+while kill -0 "-$2" 2>/dev/null; do
     sleep 1
     if flock --nonblock "$1" true; then free=$((free + 1)); else free=0; fi
     if [ "$free" -ge "$3" ]; then
-        flock --nonblock "$1" sh -c 'kill -KILL -- "-$0"' "$2" && exit
+        flock --nonblock "$1" sh -c 'kill -KILL "-$0"' "$2" && exit
         free=0
     fi
 done
@@ -35,4 +35,33 @@ pub(super) fn start(lock: &Path, process_group: i32, idle_seconds: u32) -> anyho
         .spawn()
         .context("cannot start a watchdog for the test broker")?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, os::unix::process::ExitStatusExt};
+
+    use super::*;
+    use crate::{process::is_running, testing::eventually};
+
+    #[tokio::test]
+    async fn what_nobody_holds_any_more_is_killed() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let lock = folder.path().join("users.lock");
+        let user = File::create(&lock)?;
+        user.lock_shared()?;
+        let mut group = Command::new("sh").args(["-c", "sleep 600; true"]).process_group(0).spawn()?;
+        start(&lock, i32::try_from(group.id())?, 2)?;
+
+        // Somebody else may come and go without harm.
+        let other = File::open(&lock)?;
+        other.lock_shared()?;
+        drop(other);
+        assert!(is_running(&mut group));
+
+        drop(user);
+        eventually("the group is killed", async || !is_running(&mut group)).await?;
+        assert_eq!(group.wait()?.signal(), Some(nix::libc::SIGKILL));
+        Ok(())
+    }
 }
