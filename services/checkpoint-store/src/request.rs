@@ -59,4 +59,30 @@ mod tests {
         assert!(told.contains("checkpoint.open, checkpoint.commit or checkpoint.list"), "{told}");
         assert!(matches!(Request::decode(b"what?"), Err(DecodeError::NotAnEnvelope(_))));
     }
+
+    #[test]
+    fn who_is_refused_is_told_whether_to_ask_again() {
+        let job = || contract::JobId::new("a").unwrap();
+        let key = || "jobs/a/data/x".to_owned();
+        let check = |error: HistoryError, expected: (Refusal, &str)| {
+            let Refused { reason, message } = refused(error);
+            assert_eq!((reason, message.as_str()), expected);
+        };
+        check(
+            HistoryError::Fenced { job: job(), token: 1, newest: 2 },
+            (Refusal::Fenced, "attempt 1 was overtaken: attempt 2 has opened the history of job a"),
+        );
+        check(
+            HistoryError::Late { job: job(), token: 1, step: 10, newest: 20 },
+            (Refusal::Conflict, "step 10 of job a comes too late: attempt 1 has already committed step 20"),
+        );
+        check(
+            StoreError::Damaged { key: key(), problem: "the file is missing".into() }.into(),
+            (Refusal::Invalid, "jobs/a/data/x is damaged: the file is missing"),
+        );
+        check(
+            StoreError::Full { key: key() }.into(),
+            (Refusal::Unavailable, "no space left to write jobs/a/data/x"),
+        );
+    }
 }

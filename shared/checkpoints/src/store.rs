@@ -83,8 +83,8 @@ impl ObjectStore {
         let failed = |error| StoreError::of("write", to.display(), error);
         let partial = Partial::beside(to);
         if let Some(from) = self.local_path(key) {
-            let copied = tokio::fs::copy(from, partial.path()).await;
-            copied.map_err(|error| StoreError::of("download", key, error))?;
+            tokio::fs::metadata(&from).await.map_err(|error| StoreError::of("download", key, error))?;
+            tokio::fs::copy(from, partial.path()).await.map_err(failed)?;
         } else {
             let object = self.get(&keys::parse(key)?).await?;
             let mut file = tokio::fs::File::create(partial.path()).await.map_err(failed)?;

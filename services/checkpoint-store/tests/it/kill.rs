@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use broker::RequestError;
+use contract::Refusal;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use tokio::process::Child;
 
 use crate::world::{World, job};
 
@@ -27,11 +29,46 @@ async fn a_file_uploaded_before_the_kill_is_committed_after_it() -> anyhow::Resu
     world.ask(&commit).await?;
     assert_eq!(world.steps(&job).await?, [10]);
 
-    let pid = second.id().context("it runs")?;
-    kill(Pid::from_raw(pid.try_into()?), Signal::SIGTERM)?;
+    signal(&second, Signal::SIGTERM)?;
     let ended = second.wait().await?;
     assert!(ended.success(), "told to stop, it stops in order: {ended}");
     Ok(())
+}
+
+#[tokio::test]
+async fn a_replica_that_sleeps_is_replaced_and_wakes_without_harm() -> anyhow::Result<()> {
+    let world = World::new(&[("REKINDLE__BROKER__HEARTBEAT", "2s")]).await?;
+    let sleeper = world.spawn()?;
+    let job = job("a");
+    world.open(&job, 1).await?;
+    let commit = world.upload(&job, 1, 10, b"state").await?;
+    let late = world.upload(&job, 1, 20, b"late").await?;
+
+    signal(&sleeper, Signal::SIGSTOP)?;
+    let asked = world.ask(&commit);
+    let replaced = async {
+        let other = world.spawn()?;
+        anyhow::Ok((other, world.open(&job, 1).await?))
+    };
+    let (committed, replaced) = tokio::join!(asked, replaced);
+    assert_eq!(committed?.manifest.step, 10, "the request was taken from the one that sleeps");
+    let (_other, _) = replaced?;
+    assert_eq!(world.open(&job, 2).await?.latest.context("there is one")?.key, commit.key);
+
+    signal(&sleeper, Signal::SIGCONT)?;
+    // Both answer now, in turns.
+    for _ in 0..4 {
+        let refused = world.ask(&late).await;
+        let Err(RequestError::Refused(refused)) = refused else { anyhow::bail!("{refused:?}") };
+        assert_eq!(refused.reason, Refusal::Fenced);
+        assert_eq!(world.steps(&job).await?, [10]);
+    }
+    Ok(())
+}
+
+fn signal(program: &Child, signal: Signal) -> anyhow::Result<()> {
+    let pid = program.id().context("it runs")?;
+    Ok(kill(Pid::from_raw(pid.try_into()?), signal)?)
 }
 
 #[tokio::test]
