@@ -132,4 +132,4 @@ pub(crate) struct Census {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -4,7 +4,7 @@
 //! script again and compares. `docs/scheduler.md` holds the table of transitions, and `transitions` plays every cell.
 
 mod properties;
-mod scene;
+pub(crate) mod scene;
 mod spell;
 mod stories_endings;
 mod stories_leases;
@@ -13,9 +13,9 @@ mod transitions;
 
 use std::collections::BTreeMap;
 
+use self::scene::Scene;
 use contract::{GpuClass, Seconds, Workload};
 use policy::{GpuPrice, WorkloadPolicy};
-use scene::Scene;
 use serde::Deserialize;
 
 use super::Rules;
@@ -28,7 +28,7 @@ struct Shipped {
 }
 
 /// The settings that ship.
-fn rules() -> Rules {
+pub(crate) fn rules() -> Rules {
     let shipped: Shipped = toml::from_str(include_str!("../../../../../rekindle.toml")).unwrap();
     let seconds = |seconds| Seconds::new(seconds).unwrap();
     Rules {

@@ -15,21 +15,21 @@ use crate::core::{Command, Core, Event, Job, Reach, Rules, Submission, Worker};
 
 const TICK: Duration = Duration::from_millis(250);
 /// The scripts' clock begins here.
-pub(super) const START: Timestamp = Timestamp(1_000_000_000_000);
+pub(crate) const START: Timestamp = Timestamp(1_000_000_000_000);
 
-pub(super) struct Scene {
-    pub(super) core: Core,
+pub(crate) struct Scene {
+    pub(crate) core: Core,
     pub(super) now: Timestamp,
     rules: Rules,
 }
 
 impl Scene {
-    pub(super) fn new(rules: Rules) -> Self {
+    pub(crate) fn new(rules: Rules) -> Self {
         Self { core: Core::new(rules.clone(), Vec::new(), Vec::new(), START), now: START, rules }
     }
 
     /// Plays a script: its lines, each followed by what the core said.
-    pub(super) fn play(&mut self, script: &[&str]) -> String {
+    pub(crate) fn play(&mut self, script: &[&str]) -> String {
         let lines = script.iter().flat_map(|line| {
             let said: Vec<String> =
                 self.act(line).iter().filter_map(|command| spell(command, START)).collect();

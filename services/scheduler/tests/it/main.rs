@@ -1,0 +1,8 @@
+//! The scheduler against a real broker, by its messages alone.
+
+mod kill;
+mod messages;
+mod outages;
+mod stories;
+mod trainer;
+mod world;
