@@ -23,27 +23,23 @@ use crate::{
 
 /// Runs one command.
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
+    let (config, json) = (cli.config.as_deref(), cli.json);
+    let context = || Context::of_question(config, json);
     match cli.command {
+        Command::Up(arguments) => up::run(arguments, &Context::of_system(config, json)?).await,
+        Command::Submit(arguments) => submit::run(arguments, &context()?).await,
+        Command::Ls(arguments) => ls::run(arguments, &context()?).await,
+        Command::Show(arguments) => show::run(&arguments, &context()?).await,
+        Command::Watch(arguments) => watch::run(&arguments, &context()?).await,
+        Command::Logs(arguments) => logs::run(&arguments, &context()?).await,
+        Command::Cancel(arguments) => cancel::run(&arguments, &context()?).await,
+        Command::Retry(arguments) => retry::run(&arguments, &context()?).await,
+        Command::Checkpoints(arguments) => checkpoints::run(&arguments, &context()?).await,
+        Command::Artifacts(arguments) => artifacts::run(&arguments, &context()?).await,
+        Command::Workers => workers::run(&context()?).await,
+        Command::Estimate(arguments) => estimate::run(arguments, &context()?).await,
         // These two must work where the settings do not.
-        Command::Completions(arguments) => return completions::run(&arguments),
-        Command::Doctor => return doctor::run(cli.config.as_deref(), cli.json).await,
-        _ => {}
-    }
-    let context = Context::new(cli.config.as_deref(), cli.json)?;
-    let _telemetry = telemetry::init("rekindle", &context.telemetry(&cli.command))?;
-    match cli.command {
-        Command::Up(arguments) => up::run(arguments, &context).await,
-        Command::Submit(arguments) => submit::run(arguments, &context).await,
-        Command::Ls(arguments) => ls::run(arguments, &context).await,
-        Command::Show(arguments) => show::run(&arguments, &context).await,
-        Command::Watch(arguments) => watch::run(&arguments, &context).await,
-        Command::Logs(arguments) => logs::run(&arguments, &context).await,
-        Command::Cancel(arguments) => cancel::run(&arguments, &context).await,
-        Command::Retry(arguments) => retry::run(&arguments, &context).await,
-        Command::Checkpoints(arguments) => checkpoints::run(&arguments, &context).await,
-        Command::Artifacts(arguments) => artifacts::run(&arguments, &context).await,
-        Command::Workers => workers::run(&context).await,
-        Command::Estimate(arguments) => estimate::run(arguments, &context).await,
-        Command::Completions(_) | Command::Doctor => unreachable!("these ran above"),
+        Command::Doctor => doctor::run(config, json).await,
+        Command::Completions(arguments) => completions::run(&arguments),
     }
 }

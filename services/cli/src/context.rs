@@ -5,19 +5,39 @@ use std::path::Path;
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
 use settings::Settings;
+use telemetry::{Guard, LogFormat, Options};
 
-use crate::{arguments::Command, client::Client, output::Output, text::Clock};
+use crate::{client::Client, output::Output, text::Clock};
 
 /// Settings, output and time of one command.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) settings: Settings,
     pub(crate) output: Output,
+    _telemetry: Guard,
 }
 
 impl Context {
-    pub(crate) fn new(config: Option<&Path>, json: bool) -> anyhow::Result<Self> {
-        Ok(Self { settings: Settings::find(config)?, output: Output { json } })
+    /// For a command that asks: of its own doings it logs only what is wrong, and traces begin at the service that is
+    /// asked.
+    pub(crate) fn of_question(config: Option<&Path>, json: bool) -> anyhow::Result<Self> {
+        let quiet = |_| Options { format: LogFormat::Text, filter: "error".into(), otlp_endpoint: None };
+        Self::with_telemetry(config, json, quiet)
+    }
+
+    /// For the system that runs in this terminal: it logs as it is set to.
+    pub(crate) fn of_system(config: Option<&Path>, json: bool) -> anyhow::Result<Self> {
+        Self::with_telemetry(config, json, |set| Options { otlp_endpoint: None, ..set })
+    }
+
+    fn with_telemetry(
+        config: Option<&Path>,
+        json: bool,
+        choose: impl FnOnce(Options) -> Options,
+    ) -> anyhow::Result<Self> {
+        let settings = Settings::find(config)?;
+        let _telemetry = telemetry::init("rekindle", &choose(settings.telemetry.clone()))?;
+        Ok(Self { settings, output: Output { json }, _telemetry })
     }
 
     /// Connects to the broker.
@@ -41,19 +61,5 @@ impl Context {
     pub(crate) fn artifact_place(&self) -> impl Fn(&str) -> String + use<'_> {
         let url = &self.settings.checkpoints.url;
         move |key| format!("{}/{key}", url.trim_end_matches('/'))
-    }
-
-    /// How this command logs: the system that runs in this terminal as it is set, any other only what is wrong. What
-    /// a person asks leaves no trace of its own; it begins at the service that is asked.
-    pub(crate) fn telemetry(&self, command: &Command) -> telemetry::Options {
-        let set = self.settings.telemetry.clone();
-        match command {
-            Command::Up(_) => telemetry::Options { otlp_endpoint: None, ..set },
-            _ => telemetry::Options {
-                format: telemetry::LogFormat::Text,
-                filter: "error".into(),
-                otlp_endpoint: None,
-            },
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use broker::{Consumer, Delivery};
+use broker::{Consumer, Delivery, RequestError};
 use contract::{
     JobId,
     control::{GetJob, JobView},
@@ -51,20 +51,49 @@ pub(crate) async fn until_the_end(
     stop: &CancellationToken,
 ) -> anyhow::Result<Waited> {
     let mut ask = tokio::time::interval(ASK_INTERVAL);
-    loop {
-        let look = tokio::select! {
-            delivery = events.next() => match delivery {
-                Some(delivery) => tell(&delivery, watcher)?,
-                None => true,
-            },
-            _ = ask.tick() => true,
-            () = stop.cancelled() => return Ok(Waited::Interrupted),
-        };
-        if look {
-            let view = client.ask(&GetJob { job_id: job.clone() }).await?;
-            if view.state.is_end() {
-                return Ok(Waited::Ended(Box::new(view)));
+    let mut absence = Absence::default();
+    let watching = async {
+        loop {
+            let look = tokio::select! {
+                Some(delivery) = events.next() => tell(&delivery, watcher)?,
+                _ = ask.tick() => true,
+            };
+            if !look {
+                continue;
             }
+            let view = absence.bear(client.ask(&GetJob { job_id: job.clone() }).await)?;
+            if let Some(view) = view.filter(|view| view.state.is_end()) {
+                return anyhow::Ok(Waited::Ended(Box::new(view)));
+            }
+        }
+    };
+    stop.run_until_cancelled(watching).await.unwrap_or(Ok(Waited::Interrupted))
+}
+
+/// A scheduler or a broker that does not answer while something is waited for: it will be back, and the wait goes on.
+#[derive(Debug, Default)]
+pub(crate) struct Absence {
+    is_told: bool,
+}
+
+impl Absence {
+    /// The answer, or nothing where waiting may mend it, said once.
+    ///
+    /// # Errors
+    /// What waiting cannot mend.
+    pub(crate) fn bear<T>(&mut self, answer: Result<T, RequestError>) -> Result<Option<T>, RequestError> {
+        match answer {
+            Ok(answer) => {
+                self.is_told = false;
+                Ok(Some(answer))
+            }
+            Err(error @ (RequestError::TimedOut { .. } | RequestError::Publish { .. })) => {
+                if !std::mem::replace(&mut self.is_told, true) {
+                    tell_person(&format!("{error}; waiting on"));
+                }
+                Ok(None)
+            }
+            Err(error) => Err(error),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use broker::RequestError;
 use contract::{
     JobId,
     control::{GetHistory, GetJob, HistoryEntry},
@@ -12,7 +13,7 @@ use crate::{
     client::Client,
     context::Context,
     exit::Exit,
-    follow::keys_of,
+    follow::{Absence, keys_of},
     text::{Clock, happening::Happening},
 };
 
@@ -34,7 +35,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     if arguments.follow {
         return follow(&job, &client, context).await;
     }
-    print_after(0, &job, &client, context).await?;
+    print(&entries_after(0, &job, &client).await?, context)?;
     Ok(Exit::Success)
 }
 
@@ -44,34 +45,53 @@ async fn follow(job: &JobId, client: &Client, context: &Context) -> anyhow::Resu
     let stop = stop_on_signal()?;
     let mut events = client.listen(&[&keys_of(job)]).await?;
     let mut look = tokio::time::interval(LOOK_INTERVAL);
-    let mut last = 0;
-    loop {
-        // The state first: once it is an end, what is printed after it is complete.
-        let ended = client.ask(&GetJob { job_id: job.clone() }).await?.state.is_end();
-        last = print_after(last, job, client, context).await?;
-        if ended {
-            return Ok(Exit::Success);
+    let mut absence = Absence::default();
+    let following = async {
+        let mut printed = 0;
+        loop {
+            tokio::select! {
+                Some(_) = events.next() => {}
+                _ = look.tick() => {}
+            }
+            let state = async {
+                // The state first: once it is an end, what is read after it is complete.
+                let state = client.ask(&GetJob { job_id: job.clone() }).await?.state;
+                Ok((state, entries_after(printed, job, client).await?))
+            };
+            let Some((state, entries)) = absence.bear(state.await)? else { continue };
+            printed = entries.last().map_or(printed, |entry| entry.seq);
+            print(&entries, context)?;
+            if state.is_end() {
+                return Ok(Exit::Success);
+            }
         }
-        tokio::select! {
-            event = events.next() => if event.is_none() { look.tick().await; },
-            _ = look.tick() => {}
-            () = stop.cancelled() => return Ok(Exit::Interrupted),
+    };
+    stop.run_until_cancelled(following).await.unwrap_or(Ok(Exit::Interrupted))
+}
+
+/// What the record holds after entry `last`.
+async fn entries_after(
+    mut last: u64,
+    job: &JobId,
+    client: &Client,
+) -> Result<Vec<HistoryEntry>, RequestError> {
+    let mut entries = Vec::new();
+    loop {
+        let page = client.ask(&GetHistory { job_id: job.clone(), after: last }).await?;
+        let Some(newest) = page.entries.last() else { return Ok(entries) };
+        last = newest.seq;
+        entries.extend(page.entries);
+        if !page.more {
+            return Ok(entries);
         }
     }
 }
 
-/// Prints what the record holds after entry `last`, and says which entry is the last one now.
-async fn print_after(mut last: u64, job: &JobId, client: &Client, context: &Context) -> anyhow::Result<u64> {
-    loop {
-        let page = client.ask(&GetHistory { job_id: job.clone(), after: last }).await?;
-        for entry in &page.entries {
-            context.output.line(entry, || line(entry, &context.clock()))?;
-            last = entry.seq;
-        }
-        if !page.more || page.entries.is_empty() {
-            return Ok(last);
-        }
+fn print(entries: &[HistoryEntry], context: &Context) -> anyhow::Result<()> {
+    for entry in entries {
+        context.output.line(entry, || line(entry, &context.clock()))?;
     }
+    Ok(())
 }
 
 fn line(entry: &HistoryEntry, clock: &Clock) -> String {

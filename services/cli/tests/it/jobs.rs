@@ -5,6 +5,7 @@ use contract::{
     control::{CancelJob, GetJob, JobState},
     events::{AttemptProgress, JobEnded, JobRetrying},
 };
+use local_broker::testing::Proxy;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::{
@@ -134,6 +135,26 @@ async fn ctrl_c_while_waiting_leaves_the_job_running() {
     while let Some(kind) = scheduler.asked.recv().await {
         assert_ne!(kind, <CancelJob as contract::Message>::KIND);
     }
+}
+
+#[tokio::test]
+async fn a_line_that_is_cut_does_not_end_the_waiting() {
+    let world = World::create().await;
+    let mut scheduler = Scheduler::start(&world, vec![job("cats-1", JobState::Running)]).await;
+    let line = Proxy::start(world.vhost.amqp_url()).await.unwrap();
+    let mut watching = world.command(&["watch", "cats-1"]);
+    let watching = watching.env("REKINDLE__BROKER__URL", line.url()).spawn().unwrap();
+    scheduler.is_asked::<GetJob>().await;
+    scheduler.is_asked::<GetJob>().await;
+
+    line.cut();
+    let job_id = JobId::new("cats-1").unwrap();
+    scheduler.set_state(&job_id, JobState::Dead);
+    // Nobody hears it: the line is cut. The job is looked at again once it is back.
+    scheduler.tell(&ended(&job_id)).await;
+    line.restore();
+    let finished = Finished::of(watching.wait_with_output().await.unwrap());
+    assert_eq!(finished.code, Some(4), "{finished:?}");
 }
 
 #[tokio::test]

@@ -43,40 +43,30 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Scheduler and checkpoint-store, and a trainer for each GPU, or one on the CPU; `trainers` sets another number.
+    /// Scheduler and checkpoint-store, and a trainer for each GPU, or one on the CPU; `trainers` sets another number,
+    /// and more trainers than GPUs take turns at them.
+    ///
+    /// # Errors
+    /// When a program is missing.
     pub(crate) fn make(settings: &Settings, trainers: Option<u32>, gpus: &[Gpu]) -> anyhow::Result<Self> {
-        let here = std::env::current_exe().context("cannot tell where this program lies")?;
-        let programs = here.parent().unwrap_or(Path::new("/"));
-        let config = settings.file.iter().map(|file| ("REKINDLE_CONFIG".into(), file.display().to_string()));
-        let service = |name: &str| -> anyhow::Result<Service> {
-            Ok(Service {
-                name: name.into(),
-                description: name.replace('-', " "),
-                program: program(programs, name)?,
-                arguments: Vec::new(),
-                variables: config.clone().collect(),
-                grace: SERVICE_GRACE,
-            })
-        };
-
+        let is_cpu_wanted = settings.worker.gpu.as_ref().is_some_and(|class| class.as_str() == "cpu");
+        let gpus = if is_cpu_wanted { &[] } else { gpus };
         let number = trainers.unwrap_or_else(|| u32::try_from(gpus.len()).unwrap_or(u32::MAX).max(1));
         let workers = worker_names(settings.worker.id.as_ref(), number)?;
+
+        let here = std::env::current_exe().context("cannot tell where this program lies")?;
+        let programs = Programs { folder: here.parent().unwrap_or(Path::new("/")), settings };
+        let database = settings.scheduler.database.display();
+        let scheduler = programs.service("scheduler", format!("its state is in {database}"))?;
+        let store = programs
+            .service("checkpoint-store", format!("checkpoints are in {}", settings.checkpoints.url))?;
         let mut classifiers = Vec::new();
         for (index, worker) in workers.iter().enumerate() {
-            let mut trainer = service("classifier-trainer")?;
-            trainer.grace = settings.scheduler.grace.to_duration() + FAREWELL;
-            trainer.variables.push(("REKINDLE__WORKER__ID".into(), worker.to_string()));
             let gpu = (!gpus.is_empty()).then(|| &gpus[index % gpus.len()]);
-            if let Some(gpu) = gpu {
-                trainer.variables.push(("CUDA_VISIBLE_DEVICES".into(), gpu.uuid.clone()));
-            }
-            let device = gpu.map_or("the CPU", |gpu| &gpu.name);
-            trainer.description = format!("classifier trainer {worker} on {device}");
-            trainer.name = if number == 1 { "trainer".into() } else { format!("trainer-{index}") };
-            classifiers.push(trainer);
+            let name = if number == 1 { "trainer".into() } else { format!("trainer-{index}") };
+            classifiers.push(Service { name, ..programs.classifier_trainer(worker, gpu)? });
         }
-        let stages = vec![vec![service("scheduler")?], vec![service("checkpoint-store")?], classifiers];
-        Ok(Self { stages, workers })
+        Ok(Self { stages: vec![vec![scheduler], vec![store], classifiers], workers })
     }
 
     /// All services, in the order of their start.
@@ -90,14 +80,45 @@ impl Plan {
     }
 }
 
-fn program(folder: &Path, name: &str) -> anyhow::Result<PathBuf> {
-    let path = folder.join(name);
-    ensure!(
-        path.is_file(),
-        "the program {name} is missing: it belongs beside `rekindle`, in {}; `cargo build --release` builds all of them",
-        folder.display()
-    );
-    Ok(path)
+/// The services' programs, which lie beside this one.
+struct Programs<'a> {
+    folder: &'a Path,
+    settings: &'a Settings,
+}
+
+impl Programs<'_> {
+    fn service(&self, name: &str, description: String) -> anyhow::Result<Service> {
+        let program = self.folder.join(name);
+        ensure!(
+            program.is_file(),
+            "the program {name} is missing: it belongs beside `rekindle`, in {}; `cargo build` builds all of them",
+            self.folder.display()
+        );
+        let file = self.settings.file.as_ref();
+        Ok(Service {
+            name: name.into(),
+            description,
+            program,
+            arguments: Vec::new(),
+            variables: file
+                .map(|file| ("REKINDLE_CONFIG".into(), file.display().to_string()))
+                .into_iter()
+                .collect(),
+            grace: SERVICE_GRACE,
+        })
+    }
+
+    fn classifier_trainer(&self, worker: &WorkerId, gpu: Option<&Gpu>) -> anyhow::Result<Service> {
+        let device = gpu.map_or("the CPU", |gpu| &gpu.name);
+        let mut trainer =
+            self.service("classifier-trainer", format!("classifier on {device}, worker {worker}"))?;
+        trainer.variables.push(("REKINDLE__WORKER__ID".into(), worker.to_string()));
+        if let Some(gpu) = gpu {
+            trainer.variables.push(("CUDA_VISIBLE_DEVICES".into(), gpu.uuid.clone()));
+        }
+        trainer.grace = self.settings.scheduler.grace.to_duration() + FAREWELL;
+        Ok(trainer)
+    }
 }
 
 /// The same names at every start, so that a trainer's new process ends what its old one still held.
@@ -139,9 +160,20 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_program_is_named() {
+    fn each_gpu_gets_a_trainer_that_sees_it_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let error = program(folder.path(), "scheduler").unwrap_err().to_string();
+        std::fs::write(folder.path().join("classifier-trainer"), "").unwrap();
+        std::fs::write(folder.path().join("rekindle.toml"), settings::BUILT_IN).unwrap();
+        let settings = settings::load(&folder.path().join("rekindle.toml"), []).unwrap();
+        let programs = Programs { folder: folder.path(), settings: &settings };
+        let gpu = Gpu { name: "NVIDIA L4".into(), uuid: "GPU-5a3f".into() };
+        let trainer = programs.classifier_trainer(&WorkerId::new("host-0").unwrap(), Some(&gpu)).unwrap();
+        assert_eq!(trainer.description, "classifier on NVIDIA L4, worker host-0");
+        assert!(trainer.variables.contains(&("CUDA_VISIBLE_DEVICES".into(), "GPU-5a3f".into())));
+        assert!(trainer.variables.contains(&("REKINDLE__WORKER__ID".into(), "host-0".into())));
+        assert_eq!(trainer.grace, Duration::from_secs(35));
+
+        let error = programs.service("scheduler", String::new()).unwrap_err().to_string();
         assert!(error.starts_with("the program scheduler is missing"), "{error}");
     }
 }

@@ -63,8 +63,6 @@ fn describe(plan: &Plan, broker: &str, context: &Context) -> String {
     let settings = &context.settings;
     let mut rows = vec![("broker", broker.to_owned())];
     rows.extend(plan.services().map(|service| (service.name.as_str(), service.description.clone())));
-    rows.push(("data", settings.data.dir.display().to_string()));
-    rows.push(("checkpoints", settings.checkpoints.url.clone()));
     rows.extend(settings.data.roots.iter().map(|root| ("images", format!("below {}", root.display()))));
     format!(
         "\nready\n{}\nIn another terminal:\n  rekindle submit --workload classifier --data FOLDER --wait\n  \
