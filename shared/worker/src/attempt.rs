@@ -100,7 +100,10 @@ impl Attempt {
                 end
             }
         };
-        self.clean_up().await;
+        // A newer attempt may be at work in the same folder, for another worker of this machine.
+        if end != AttemptEnd::Superseded {
+            self.clean_up().await;
+        }
         end
     }
 
