@@ -93,8 +93,8 @@ async fn paused_beyond_its_lease() {
     let view = system.state(&job, JobState::Succeeded).await;
     assert_eq!(view.attempts.len(), 2, "{view:#?}");
     assert_eq!(view.attempts[1].worker.as_str(), "host-1");
-    let tokens: Vec<u32> = system.checkpoints(&job).await.iter().map(|manifest| manifest.token).collect();
-    assert!(tokens.iter().all(|token| *token == 2), "{tokens:?}");
+    let checkpoints = system.checkpoints(&job).await;
+    assert!(checkpoints.iter().all(|kept| kept.step <= 10 || kept.token == 2), "{checkpoints:?}");
     system.end().await;
 }
 
