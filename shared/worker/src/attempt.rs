@@ -30,6 +30,7 @@ use crate::{
     outcome,
     overseer::{Look, Overseer},
     run_state::RunState,
+    runs::Listed,
     teller::{self, Teller},
     thread::{Died, on_thread},
     worker::Worker,
@@ -48,14 +49,19 @@ pub(crate) struct Attempt {
     worker: Arc<Worker>,
     grant: Grant,
     run: Arc<RunState>,
+    listed: Listed,
     granted_at: Instant,
     on_thread: AtomicBool,
 }
 
 impl Attempt {
-    pub(crate) fn new(worker: Arc<Worker>, grant: Grant) -> Self {
+    /// Takes up what was granted; `None` when this process has done so before. From here on the heartbeats tell of it,
+    /// so that the lease holds.
+    pub(crate) fn begin(worker: Arc<Worker>, grant: Grant) -> Option<Self> {
         let run = Arc::new(RunState::new(grant.job_id.clone(), grant.attempt));
-        Self { worker, grant, run, granted_at: Instant::now(), on_thread: AtomicBool::new(false) }
+        let listed = worker.runs.begin(run.clone())?;
+        let granted_at = Instant::now();
+        Some(Self { worker, grant, run, listed, granted_at, on_thread: AtomicBool::new(false) })
     }
 
     /// The span of everything that belongs to the attempt, within the trace of whoever offered it.
@@ -68,9 +74,8 @@ impl Attempt {
         span
     }
 
-    /// Runs it and has its end published. The heartbeats tell of it all the while, so that the lease holds.
+    /// Runs it and has its end published.
     pub(crate) async fn run(self) {
-        let _listed = self.worker.runs.list(self.run.clone());
         let (teller, telling) = teller::channel();
         let run = async {
             let end = self.overseen(&teller).await;
@@ -83,6 +88,7 @@ impl Attempt {
             () = telling.publish(&self.worker.broker) => {}
             () = run => tracing::error!("the broker was away, and the end of the run could not be published"),
         }
+        drop(self.listed);
     }
 
     /// The attempt's end, however it comes about.
@@ -146,7 +152,9 @@ impl Attempt {
         writer.spawn(checkpointer.clone().work().in_current_span());
 
         let door = self.door(&run, checkpointer.clone(), teller.clone());
-        let returned = match self.train(run, door).await {
+        let returned = self.train(run, door).await;
+        let _waiting = self.run.take_into_our_hands();
+        let returned = match returned {
             Ok(Ok(result)) => Ok(checkpointer.flush().await.map(|()| result)),
             failed => {
                 // The next attempt goes on from the last state that can be had.

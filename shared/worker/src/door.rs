@@ -58,6 +58,9 @@ impl Control for Door {
 
     fn metrics(&mut self, step: u64, mut metrics: BTreeMap<String, f64>) {
         metrics.retain(|_, figure| figure.is_finite());
+        if metrics.is_empty() {
+            return;
+        }
         if let Err(error) = self.metrics_log.append(step, &metrics) {
             tracing::warn!(error = &error as &dyn std::error::Error, "the metrics file cannot be written");
         }

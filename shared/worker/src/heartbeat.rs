@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use broker::{Outgoing, RequestError};
 use contract::{
-    Timestamp,
+    Refusal, Timestamp,
     events::AttemptProgress,
     lease::{Heartbeat, HeartbeatAnswer, Verdict, Welcome},
 };
@@ -102,11 +102,17 @@ fn obey(runs: &[Arc<RunState>], answer: &HeartbeatAnswer) {
 
 async fn say_hello_again(worker: &Worker, patience: Duration) {
     tracing::info!("the scheduler does not know this worker; introducing it again");
-    if let Err(error) = worker.broker.request(&worker.hello, patience).await {
-        tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            "the scheduler does not answer the introduction"
-        );
+    match worker.broker.request(&worker.hello, patience).await {
+        Ok(_) => {}
+        Err(RequestError::Refused(refused)) if refused.reason != Refusal::Unavailable => {
+            worker.dismiss(refused)
+        }
+        Err(error) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the scheduler does not answer the introduction"
+            );
+        }
     }
 }
 

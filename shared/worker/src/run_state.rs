@@ -86,6 +86,11 @@ impl RunState {
         self.tracked().progress.clone()
     }
 
+    /// Whether this is the run of that attempt.
+    pub(crate) fn is_attempt(&self, job_id: &JobId, attempt: u32) -> bool {
+        self.job_id == *job_id && self.attempt == attempt
+    }
+
     /// The run's line in a heartbeat.
     pub(crate) fn as_report(&self) -> RunReport {
         RunReport { job_id: self.job_id.clone(), attempt: self.attempt, progress: self.progress() }

@@ -1,7 +1,7 @@
 //! A worker's process from its first word to its last.
 
 use std::{
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow};
 use broker::{Broker, BrokerOptions, RequestError};
 use checkpoints::ObjectStore;
 use contract::{
-    Incarnation, Refusal,
+    Incarnation, Refusal, Refused,
     lease::{Goodbye, Hello, Welcome},
 };
 use settings::Settings;
@@ -69,9 +69,10 @@ pub async fn run(settings: Settings, trainer: impl Trainer, stop: CancellationTo
         trainer: Arc::new(trainer),
         run_folders: settings.data.dir.join("runs"),
         data_roots: settings.data.roots.clone(),
-        runs: Runs::default(),
+        runs: Arc::new(Runs::default()),
         drain: stop.child_token(),
         abandoned: AtomicBool::new(false),
+        dismissed: OnceLock::new(),
     };
     let span = tracing::info_span!("worker", worker.id = %worker.hello.worker);
     Arc::new(worker).serve().instrument(span).await
@@ -97,6 +98,9 @@ impl Worker {
         self.say_goodbye().await;
         self.broker.close().await;
         served?;
+        if let Some(refused) = self.dismissed.get() {
+            return Err(not_taken(refused.clone()));
+        }
         Ok(if self.has_abandoned() { Exit::Abandoned } else { Exit::Stopped })
     }
 
@@ -107,7 +111,7 @@ impl Worker {
             match self.broker.request(&self.hello, GREETING).await {
                 Ok(welcome) => return Ok(welcome),
                 Err(RequestError::Refused(refused)) if refused.reason != Refusal::Unavailable => {
-                    return Err(anyhow!(refused).context("the scheduler does not take this worker"));
+                    return Err(not_taken(refused));
                 }
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "waiting for the scheduler");
@@ -150,4 +154,8 @@ impl Worker {
             }
         }
     }
+}
+
+fn not_taken(refused: Refused) -> anyhow::Error {
+    anyhow!(refused).context("the scheduler does not take this worker")
 }

@@ -61,7 +61,11 @@ async fn run_until_long(worker: &Arc<Worker>, consumer: &mut Consumer) -> Option
                 continue;
             }
         };
-        let attempt = Attempt::new(worker.clone(), *grant);
+        let Some(attempt) = Attempt::begin(worker.clone(), *grant) else {
+            tracing::info!("an offer came again for what this worker runs or has run");
+            acknowledge(delivery).await;
+            continue;
+        };
         let span = attempt.span(delivery.traceparent.as_deref());
         let mut run: Running = Box::pin(attempt.run().instrument(span));
         match timeout(SHORT_RUN, &mut run).await {

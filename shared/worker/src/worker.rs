@@ -3,14 +3,14 @@
 use std::{
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use broker::Broker;
 use checkpoints::ObjectStore;
-use contract::lease::Hello;
+use contract::{Refused, lease::Hello};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Trainer, runs::Runs};
@@ -28,17 +28,27 @@ pub(crate) struct Worker {
     pub(crate) run_folders: PathBuf,
     /// The folders below which jobs may read.
     pub(crate) data_roots: Vec<PathBuf>,
-    pub(crate) runs: Runs,
+    pub(crate) runs: Arc<Runs>,
     /// Cancelled when nothing more is taken and what runs is to be handed back.
     pub(crate) drain: CancellationToken,
     /// Whether a run's thread was left behind.
     pub(crate) abandoned: AtomicBool,
+    /// Why the scheduler does not take this worker any more.
+    pub(crate) dismissed: OnceLock<Refused>,
 }
 
 impl Worker {
     /// A run's thread was left behind: the process hands back everything else and goes.
     pub(crate) fn abandon(&self) {
         self.abandoned.store(true, Ordering::Relaxed);
+        self.drain.cancel();
+    }
+
+    /// The scheduler does not take this worker any more: what runs is handed back, and the process goes.
+    pub(crate) fn dismiss(&self, refused: Refused) {
+        tracing::error!(why = refused.message, "the scheduler does not take this worker any more");
+        // The first reason is the one to tell.
+        let _ = self.dismissed.set(refused);
         self.drain.cancel();
     }
 

@@ -24,6 +24,8 @@ impl Attempt {
     /// # Errors
     /// The attempt's end, when it comes to nothing.
     pub(super) async fn prepare(&self) -> Result<(Run, Vec<String>), AttemptEnd> {
+        // However long the services are away, it is not the trainer that hangs.
+        let _waiting = self.run.take_into_our_hands();
         let mut stops = self.run.stops();
         tokio::select! {
             biased;

@@ -25,6 +25,8 @@ pub(crate) struct Script {
     pub(crate) stop: Option<StopCause>,
     /// Whether the next heartbeat is answered as one from a stranger.
     pub(crate) forget_once: bool,
+    /// Whether hellos are refused.
+    pub(crate) dismiss: bool,
     /// How many commits are refused because the store is unavailable.
     pub(crate) unavailable: u32,
 
@@ -69,7 +71,10 @@ impl Counterpart {
         let to = delivery.reply_to.as_ref()?;
         let kind = contract::kind_of(&delivery.body).ok()?;
         Some(match kind.as_str() {
-            Hello::KIND => Outgoing::reply(to, &self.welcome(delivery.decode().ok()?)),
+            Hello::KIND => match self.welcome(delivery.decode().ok()?) {
+                Ok(welcome) => Outgoing::reply(to, &welcome),
+                Err(refused) => Outgoing::reply(to, &refused),
+            },
             Claim::KIND => Outgoing::reply(to, &self.judge(delivery.decode().ok()?)?),
             Heartbeat::KIND => Outgoing::reply(to, &self.renew(delivery.decode().ok()?)),
             Goodbye::KIND => {
@@ -88,10 +93,14 @@ impl Counterpart {
         })
     }
 
-    fn welcome(&self, hello: Hello) -> Welcome {
-        self.script().hellos.push(hello);
+    fn welcome(&self, hello: Hello) -> Result<Welcome, Refused> {
+        let mut script = self.script();
+        script.hellos.push(hello);
+        if script.dismiss {
+            return Err(Refused::new(Refusal::Conflict, "another process has this name"));
+        }
         let seconds = |seconds| Seconds::new(seconds).unwrap();
-        Welcome { heartbeat: seconds(0.05), lease: seconds(2.0) }
+        Ok(Welcome { heartbeat: seconds(0.05), lease: seconds(2.0) })
     }
 
     fn judge(&self, claim: Claim) -> Option<ClaimAnswer> {

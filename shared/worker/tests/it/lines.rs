@@ -3,6 +3,7 @@
 use std::sync::{Mutex, mpsc};
 
 use contract::{
+    FailureClass,
     events::{AttemptEnd, AttemptEnded, AttemptStarted, RunResult},
     lease::Progress,
 };
@@ -62,4 +63,24 @@ async fn a_worker_that_was_forgotten_introduces_itself_again_and_its_run_goes_on
     assert!(world.events::<AttemptEnded>().is_empty());
     worker.stop().await;
     assert_ne!(world.ended(&job, 1).await.progress, Progress::default());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_whose_name_another_process_took_hands_back_its_run_and_says_why_it_goes() {
+    let world = World::new().await;
+    let worker = world.start(Scripted(train_until_stopped));
+    let job = job("dismissed");
+    world.offer(&job, 1).await;
+    world.event(|_: &AttemptStarted| true).await;
+    {
+        let mut script = world.counterpart.script();
+        (script.dismiss, script.forget_once) = (true, true);
+    }
+    let error = worker.failed().await;
+    let told = format!("{error:#}");
+    assert_eq!(told, "the scheduler does not take this worker: another process has this name");
+    assert_eq!(world.failed(&job, 1).await.class, FailureClass::Preempted);
+
+    let newcomer = world.start(Scripted(train_until_stopped));
+    assert_eq!(format!("{:#}", newcomer.failed().await), told);
 }

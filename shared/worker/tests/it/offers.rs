@@ -133,6 +133,32 @@ async fn a_slot_that_was_busy_takes_offers_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_offer_that_comes_again_is_run_once() {
+    let world = World::new().await;
+    let (enough, told) = mpsc::channel();
+    let told = Mutex::new(told);
+    let trainer = Scripted(move |run: &Run, control: &mut dyn Control| {
+        train_until_told(run, control, &told.lock().unwrap());
+        Ok(RunResult::default())
+    });
+    let worker = world.start_with(trainer, &[("REKINDLE__WORKLOADS__CLASSIFIER__SLOTS", "2")]);
+    let job = job("again");
+    world.offer(&job, 1).await;
+    world.event(|_: &AttemptStarted| true).await;
+    world.offer(&job, 1).await;
+    world.heard("a second claim", |script| script.claims.len() == 2).await;
+    enough.send(()).unwrap();
+    world.ended(&job, 1).await;
+    world.offer(&job, 1).await;
+    world.heard("a third claim", |script| script.claims.len() == 3).await;
+
+    worker.stop().await;
+    world.nothing_left_to_do().await;
+    assert_eq!(world.events::<AttemptStarted>().len(), 1);
+    assert_eq!(world.events::<AttemptEnded>().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_short_runs_end_once_each() {
     const RUNS: usize = 400;
     let world = World::new().await;

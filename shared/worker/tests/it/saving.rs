@@ -7,12 +7,12 @@ use std::{
 
 use checkpoints::History;
 use contract::{
-    Seconds,
+    FailureClass, Seconds,
     checkpoints::CheckpointRole::{Best, Final, Periodic},
     events::{AttemptCheckpointed, AttemptEnd, AttemptNote, AttemptStarted, RunResult},
     lease::Grant,
 };
-use worker::{Control, Run, Snapshot};
+use worker::{Control, Exit, Run, Snapshot};
 
 use crate::{
     counterpart::{Script, generous_grant},
@@ -161,4 +161,21 @@ async fn a_damaged_checkpoint_is_passed_over_and_told() {
     let started = world.event(|started: &AttemptStarted| started.attempt == 2).await;
     assert_eq!(started.damaged.len(), 1);
     worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_must_stop_waits_for_its_commit_only_within_its_grace_time() {
+    let grant = Grant { grace: Seconds::new(1.0).unwrap(), ..generous_grant() };
+    let world = World::with(Script { grant: Some(grant), ..Script::default() }).await;
+    let worker = world.start(Scripted(train_until_stopped));
+    let job = job("unheard");
+    world.offer(&job, 1).await;
+    world.steps_heard().await;
+    world.counterpart.script().silent = true;
+
+    assert_eq!(worker.stop().await, Exit::Stopped, "the run gave up by itself");
+    let failure = world.failed(&job, 1).await;
+    assert_eq!(failure.class, FailureClass::Preempted);
+    assert!(failure.message.contains("could not be kept"), "{failure}");
+    assert!(world.checkpoints(&job).await.is_empty());
 }

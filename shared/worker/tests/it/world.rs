@@ -188,10 +188,19 @@ impl World {
 
 impl Running {
     /// Waits until the worker has gone by itself.
-    pub(crate) async fn gone(mut self) -> Exit {
+    pub(crate) async fn gone(self) -> Exit {
+        self.outcome().await.unwrap()
+    }
+
+    /// Waits until the worker has gone with an error.
+    pub(crate) async fn failed(self) -> anyhow::Error {
+        self.outcome().await.unwrap_err()
+    }
+
+    async fn outcome(mut self) -> anyhow::Result<Exit> {
         let limit = Duration::from_secs(30);
         let gone = tokio::time::timeout(limit, self.worker.join_next()).await;
-        gone.expect("the worker should have gone").unwrap().unwrap().unwrap()
+        gone.expect("the worker should have gone").unwrap().unwrap()
     }
 
     /// Tells the worker to stop, as SIGTERM does, and waits until it is gone.
