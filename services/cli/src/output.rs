@@ -58,7 +58,18 @@ pub(crate) fn printable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_text_steers_the_terminal(text: String) {
+            let clean = printable(&text);
+            prop_assert!(clean.chars().all(|c| c == '\n' || !c.is_control()));
+            prop_assert_eq!(printable(&clean), clean);
+        }
+    }
 
     #[test]
     fn nothing_steers_the_terminal() {

@@ -41,7 +41,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
     };
     let mut broker = broker?;
 
-    let console = Arc::new(Console::on_stderr(plan.longest_name()));
+    let console = Arc::new(Console::on_stderr(settings.telemetry.format, plan.longest_name()));
     let mut stages: Vec<Stage> =
         plan.stages.iter().map(|services| Stage::start(services, &console)).collect();
     let what_runs = broker.describe();

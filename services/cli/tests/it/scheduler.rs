@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use broker::{Broker, BrokerOptions, Consumer, Disposition, Outgoing, ReplyTo};
 use contract::{
-    JobId, Message, Refusal, Refused, SubmitJob,
+    JobId, Message, Refusal, Refused, SubmitJob, Timestamp,
     checkpoints::{CheckpointList, ListCheckpoints},
     control::{
         CancelJob, EstimateJob, EstimateReply, GetHistory, GetJob, History, HistoryEntry, JobList, JobState,
-        JobSummary, JobView, ListJobs, ListWorkers, RedriveJob, WorkerList,
+        JobSummary, JobView, ListJobs, ListWorkers, RedriveJob, WorkerList, WorkerView,
     },
     events::Event,
     names::{CHECKPOINT_REQUESTS, SCHEDULER_JOBS, SCHEDULER_REQUESTS},
@@ -116,7 +116,7 @@ fn reply(to: &ReplyTo, kind: &str, value: Value, jobs: &mut Vec<JobView>) -> Out
         }
         GetHistory::KIND => Outgoing::reply(to, &history(value["after"].as_u64().unwrap())),
         EstimateJob::KIND => Outgoing::reply(to, &golden::<EstimateReply>()),
-        ListWorkers::KIND => Outgoing::reply(to, &golden::<WorkerList>()),
+        ListWorkers::KIND => Outgoing::reply(to, &workers()),
         ListCheckpoints::KIND => Outgoing::reply(to, &golden::<CheckpointList>()),
         other => panic!("the command asked {other}"),
     }
@@ -136,6 +136,15 @@ fn summary(view: &JobView) -> JobSummary {
     let list: JobList = golden();
     let example = list.jobs.into_iter().next().unwrap();
     JobSummary { job_id: view.job_id.clone(), state: view.state, failure: None, ..example }
+}
+
+/// The contract's example, and the trainer that `up` starts in these tests.
+fn workers() -> WorkerList {
+    let mut list: WorkerList = golden();
+    let host =
+        WorkerView { worker: "host".parse().unwrap(), heard_at: Timestamp::now(), ..list.workers[0].clone() };
+    list.workers.push(host);
+    list
 }
 
 /// Three entries, in two pages.

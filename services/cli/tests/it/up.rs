@@ -12,6 +12,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
@@ -19,7 +20,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::command::{Finished, World};
+use crate::{
+    command::{Finished, World},
+    scheduler::Scheduler,
+};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -58,6 +62,7 @@ fn up(programs: &Path, world: &World, arguments: &[&str]) -> Command {
         .envs(variables)
         .env_remove("REKINDLE_CONFIG")
         .env("REKINDLE__WORKER__ID", "host")
+        .env("REKINDLE__WORKER__GPU", "cpu")
         .current_dir(world.folder.path())
         .arg("up")
         .args(arguments)
@@ -126,6 +131,20 @@ async fn what_dies_comes_back_under_its_name_and_stops_come_in_order() {
     }
     assert_eq!(stops, ["classifier-trainer", "checkpoint-store", "scheduler"]);
     assert_eq!(system.up.wait().await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn readiness_is_told_when_the_scheduler_knows_the_trainers() {
+    let world = World::create().await;
+    let _scheduler = Scheduler::start(&world, Vec::new()).await;
+    let programs = programs();
+    let mut up = up(programs.path(), &world, &["--json"]);
+    let mut up = up.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(up.stdout.take().unwrap()).lines();
+    let line = timeout(LIMIT, lines.next_line()).await.expect("it is never ready").unwrap().unwrap();
+    let ready: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(ready["ready"], true);
+    assert_eq!(ready["services"][2]["name"], "trainer");
 }
 
 #[tokio::test]

@@ -89,9 +89,19 @@ fn take_long<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use tokio::net::TcpListener;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_answers_does_no_harm(mut table in proptest::collection::vec(any::<u8>(), 0..200)) {
+            parse(&table);
+            table.splice(0..0, [0, 10, 0, 10, 0, 9, 0, 0, 0, table.len() as u8]);
+            parse(&table);
+        }
+    }
 
     /// A `connection.start` with a table of capabilities before the names, as RabbitMQ's.
     fn start(entries: &[(&str, &str)]) -> Vec<u8> {

@@ -61,11 +61,11 @@ impl RunningBroker {
             if broker.is_running() {
                 continue;
             }
-            console.line("broker", "ended; starting it again");
+            console.say("broker", "ended; starting it again");
             match broker.restart().await {
-                Ok(()) => console.line("broker", "answers again"),
+                Ok(()) => console.say("broker", "answers again"),
                 Err(error) => {
-                    console.line("broker", &format!("{:#}; trying again", anyhow::Error::from(error)));
+                    console.say("broker", &format!("{:#}; trying again", anyhow::Error::from(error)));
                     sleep(PAUSE).await;
                 }
             }

@@ -49,7 +49,7 @@ pub(crate) async fn keep_running(
         running.last_lines().await;
         early_ends = if begin.elapsed() < HEALTHY { early_ends + 1 } else { 1 };
         let pause = pause_after(early_ends);
-        console.line(&service.name, &format!("{}; {}", ended(status), again(pause)));
+        console.say(&service.name, &format!("{}; {}", ended(status), again(pause)));
         if stop.run_until_cancelled(sleep(pause)).await.is_none() {
             return Ok(());
         }
@@ -109,7 +109,7 @@ impl Running {
         // It may have ended meanwhile, and then there is nothing to tell.
         let _ = nix::sys::signal::kill(self.group, Signal::SIGTERM);
         if timeout(service.grace, self.child.wait()).await.is_err() {
-            console.line(&service.name, &format!("did not stop within {:?}; killing it", service.grace));
+            console.say(&service.name, &format!("did not stop within {:?}; killing it", service.grace));
             let _ = killpg(self.group, Signal::SIGKILL);
             self.child.wait().await.context("cannot wait for a process")?;
         }
