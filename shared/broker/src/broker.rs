@@ -23,6 +23,8 @@ use crate::{
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 /// How many publishes may be unconfirmed at a time.
 const WINDOW: usize = 256;
+/// AMQP keys have at most 255 bytes, and the words of the delay levels take 40 of them.
+const LONGEST_QUEUE_NAME: usize = 200;
 
 /// How to reach the broker.
 #[derive(Debug, Clone)]
@@ -117,14 +119,11 @@ impl Broker {
     /// It is declared again after a reconnect.
     ///
     /// # Errors
-    /// [`ConnectError::Mismatch`] when it exists with other arguments.
+    /// [`ConnectError::QueueName`] when it is empty or too long, [`ConnectError::Mismatch`] when it exists with other
+    /// arguments.
     pub async fn ensure_work_queue(&self, queue: &str) -> Result<(), ConnectError> {
-        // AMQP keys have at most 255 bytes, and the words of the delay levels come before this one.
-        if !(1..=200).contains(&queue.len()) {
-            return Err(ConnectError::Mismatch(format!(
-                "a work queue's name has 1 to 200 bytes, not {}",
-                queue.len()
-            )));
+        if !(1..=LONGEST_QUEUE_NAME).contains(&queue.len()) {
+            return Err(ConnectError::QueueName(queue.into()));
         }
         let topology = topology::work_queue(queue);
         let mut line = self.line();

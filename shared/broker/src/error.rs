@@ -23,6 +23,9 @@ pub enum ConnectError {
     /// A queue or an exchange exists with other arguments.
     #[error("{0}")]
     Mismatch(String),
+    /// A work queue cannot have this name: AMQP keys are short, and the words of the delay levels come before it.
+    #[error("{0:?} cannot be a work queue's name: it takes 1 to 200 bytes")]
+    QueueName(String),
     /// Something of the topology cannot be declared or subscribed to.
     #[error("cannot {action}")]
     Topology {
@@ -50,7 +53,7 @@ impl ConnectError {
     /// Whether waiting cannot mend it: bad credentials, no such virtual host, other arguments, no permission.
     pub(crate) fn is_final(&self) -> bool {
         match self {
-            Self::Address(_) | Self::Mismatch(_) | Self::Closed => true,
+            Self::Address(_) | Self::Mismatch(_) | Self::QueueName(_) | Self::Closed => true,
             Self::Unreachable { error, .. } | Self::Topology { error, .. } => is_refusal(error),
         }
     }

@@ -5,7 +5,7 @@ use contract::{MAX_MESSAGE_BYTES, lease::OfferAttempt, names::DEAD_LETTERS};
 use lapin::{BasicProperties, options::BasicPublishOptions};
 use local_broker::testing::eventually;
 
-use crate::support::{Bench, QUEUE, attempt, attempts, foreign_channel, next, number};
+use crate::support::{Bench, QUEUE, attempt, attempts, connect, foreign_channel, next, number};
 
 #[tokio::test]
 async fn settled_messages_are_gone_and_requeued_ones_come_back() -> anyhow::Result<()> {
@@ -121,6 +121,22 @@ async fn dropping_a_consumer_gives_back_everything() -> anyhow::Result<()> {
     for _ in 0..20 {
         next(&mut other).await.settle(Disposition::Ack).await;
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_consumer_ends_with_its_broker() -> anyhow::Result<()> {
+    let Bench { broker, vhost } = Bench::new().await?;
+    broker.publish(attempt(1)).await?;
+    let mut consumer = broker.consume(QUEUE, 1).await?;
+    let in_hand = next(&mut consumer).await;
+
+    drop(broker);
+    assert!(consumer.next().await.is_none());
+    assert_eq!(in_hand.settle(Disposition::Ack).await, Settled::Stale);
+    let other = connect(vhost.amqp_url()).await?;
+    let mut consumer = other.consume(QUEUE, 1).await?;
+    assert!(next(&mut consumer).await.redelivered);
     Ok(())
 }
 
