@@ -96,10 +96,11 @@ fn meant<'a>(part: &str, ids: &'a [JobId]) -> Result<Option<&'a JobId>, NotFound
     Ok(first)
 }
 
-/// Host, port and virtual host of an AMQP address.
+/// Host and port of an AMQP address, and its virtual host unless that is the default one.
 pub(crate) fn without_password(url: &str) -> &str {
     let (_, address) = url.split_once("://").unwrap_or(("", url));
-    address.rsplit_once('@').map_or(address, |(_, host)| host)
+    let address = address.rsplit_once('@').map_or(address, |(_, host)| host);
+    address.trim_end_matches("/%2f").trim_end_matches('/')
 }
 
 #[cfg(test)]
@@ -118,7 +119,8 @@ mod tests {
 
     #[test]
     fn an_address_is_shown_without_its_password() {
-        assert_eq!(without_password("amqp://user:p@ss@host:5672/%2f"), "host:5672/%2f");
+        assert_eq!(without_password("amqp://user:p@ss@host:5672/%2f"), "host:5672");
+        assert_eq!(without_password("amqp://user:pass@host:5672/mine"), "host:5672/mine");
         assert_eq!(without_password("amqp://host"), "host");
     }
 }
