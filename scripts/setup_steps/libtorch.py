@@ -12,7 +12,7 @@ def install(cuda: bool) -> bool:
     pins = "libtorch-cuda" if cuda else "libtorch"
     if wheels.installed(pins, FOLDER):
         return False
-    download, unpacked = ("2.4 GB", 10) if cuda else ("540 MB", 4)
+    download, unpacked = ("2.4 GB", 8) if cuda else ("540 MB", 4)
     need_space(DEPS, unpacked, "libtorch")
     say(f"brings libtorch {dict(wheels.pinned(pins))['torch']} ({download}; this takes a few minutes)")
     with staged(FOLDER) as folder:
