@@ -4,8 +4,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# CUDA=1 brings the libraries for NVIDIA GPUs; DATA=folder makes the demo train on images of your own.
+# CUDA=1 brings the libraries for NVIDIA GPUs, PYTORCH=1 those and what it takes to measure PyTorch beside Rekindle;
+# DATA=folder makes the demo train on images of your own.
 CUDA ?=
+PYTORCH ?=
 DATA ?=
 # Which tests: TEST=name runs those whose name holds it.
 TEST ?=
@@ -22,7 +24,7 @@ help: ## Say what there is
 
 .PHONY: setup
 setup: ## Bring what is missing on this machine (CUDA=1: for NVIDIA GPUs too)
-	@python3 scripts/setup.py $(if $(CUDA),--cuda)
+	@python3 scripts/setup.py $(if $(CUDA),--cuda) $(if $(PYTORCH),--pytorch)
 
 .PHONY: build
 build: setup ## Build every program

@@ -17,15 +17,16 @@ from setup_steps.staging import exclusive
 STEPS: dict[str, Callable[[argparse.Namespace], bool]] = {
     "debian": lambda options: debian.install_missing(),
     "rust": lambda options: rust.check(),
-    "libtorch": lambda options: libtorch.install(cuda=options.cuda),
-    "python": lambda options: python_packages.install(),
+    "libtorch": lambda options: libtorch.install(cuda=options.cuda or options.pytorch),
+    "python": lambda options: python_packages.install("python", "for the Python examples"),
+    "pytorch": lambda options: python_packages.install("pytorch", "for PyTorch"),
     "digits": lambda options: digits.unpack(),
 }
 
 
 def main() -> int:
     options = parse(sys.argv[1:])
-    steps = options.only or list(STEPS)
+    steps = options.only or [name for name in STEPS if name != "pytorch" or options.pytorch]
     try:
         with exclusive():
             changed = [STEPS[name](options) for name in steps]
@@ -42,6 +43,7 @@ def main() -> int:
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cuda", action="store_true", help="bring every CUDA library, for training on NVIDIA GPUs")
+    parser.add_argument("--pytorch", action="store_true", help="bring what Python 3.11 needs to import PyTorch as well")
     parser.add_argument("--only", action="append", choices=STEPS, help="run this step alone; may be repeated")
     return parser.parse_args(arguments)
 

@@ -1,17 +1,16 @@
-"""Python packages that the examples in the documentation import. The system's own Python stays as it is."""
+"""Python packages, in folders to be named in PYTHONPATH. The system's own Python stays as it is."""
 
 from . import wheels
 from .report import say
 from .staging import DEPS, staged
 
-FOLDER = DEPS / "python"
 
-
-def install() -> bool:
-    """Puts them into .deps/python, to be used through PYTHONPATH."""
-    if wheels.installed("python", FOLDER):
+def install(pins: str, purpose: str) -> bool:
+    """Puts the packages of a pin file into the folder of its name below .deps."""
+    folder = DEPS / pins
+    if wheels.installed(pins, folder):
         return False
-    say(f"brings {', '.join(name for name, _ in wheels.pinned('python'))} for the Python examples")
-    with staged(FOLDER) as folder:
-        wheels.install("python", folder)
+    say(f"brings {', '.join(name for name, _ in wheels.pinned(pins))} {purpose}")
+    with staged(folder) as fresh:
+        wheels.install(pins, fresh)
     return True
