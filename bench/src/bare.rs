@@ -1,6 +1,6 @@
 //! The floor under all of it: one message published, confirmed, consumed and acknowledged, with nothing around it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 use futures::StreamExt;

@@ -3,16 +3,19 @@
 //! `bench` measures everything; `bench throughput recovery` only these. Every table shows both sides and their ratio.
 
 mod bare;
+mod checkpoint;
 mod figures;
 mod machine;
+mod pytorch;
 mod recovery;
 mod report;
+mod step;
 mod throughput;
 
 use anyhow::bail;
 
 /// What can be measured, in the order of the page.
-const SECTIONS: [&str; 2] = ["throughput", "recovery"];
+const SECTIONS: [&str; 4] = ["throughput", "recovery", "checkpoint", "step"];
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -26,6 +29,8 @@ async fn main() -> anyhow::Result<()> {
             let table = match section {
                 "throughput" => throughput::measure().await?,
                 "recovery" => recovery::measure().await?,
+                "checkpoint" => checkpoint::measure().await?,
+                "step" => step::measure()?,
                 _ => unreachable!("sections are matched by name above"),
             };
             println!("{table}");
