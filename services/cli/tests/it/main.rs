@@ -4,3 +4,4 @@ mod command;
 mod jobs;
 mod scheduler;
 mod up;
+mod waiting;
