@@ -18,7 +18,7 @@ impl FullDisk {
     pub fn over(folder: &Path) -> Option<Self> {
         fs::create_dir_all(folder).expect("a test's folder can be filled");
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(folder);
+        mount.args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(folder);
         let mounted = mount.output().is_ok_and(|output| output.status.success());
         mounted.then(|| Self { folder: folder.into() })
     }

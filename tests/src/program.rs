@@ -49,6 +49,12 @@ impl Program {
         Self { name: worker.into(), file, arguments, variables: vec![id] }
     }
 
+    /// The same, offering another class.
+    pub fn on(mut self, class: &str) -> Self {
+        self.variables.push(("REKINDLE__WORKER__GPU".into(), class.into()));
+        self
+    }
+
     /// The same, on a machine that may be taken away.
     pub fn on_spot(mut self) -> Self {
         self.variables.push(("REKINDLE__WORKER__TIER".into(), "spot".into()));

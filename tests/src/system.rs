@@ -9,7 +9,7 @@ use std::{
 use broker::{Broker, BrokerOptions, Outgoing, RequestError};
 use contract::{
     JobId, Request, SubmitJob, Workload,
-    control::{GetJob, JobState, JobView},
+    control::{GetJob, JobState, JobView, ListWorkers},
     names::{JOBS_EXCHANGE, SUBMIT_KEY},
 };
 use local_broker::testing::Proxy;
@@ -128,8 +128,7 @@ impl System {
         let mut variables = program.variables.clone();
         variables.push(("REKINDLE_CONFIG".into(), file));
         variables.push(("REKINDLE__BROKER__URL".into(), line.url().into()));
-        let log = self.path().join("logs").join(format!("{}.log", program.name));
-        Process::start(program.file, program.arguments, &variables, &log)
+        Process::start(program.file, program.arguments, &variables, &self.log(&program.name))
     }
 
     /// A program's process.
@@ -157,6 +156,19 @@ impl System {
         let running = &self.programs[name];
         let process = self.spawn(&running.program, &running.line);
         self.running(name).process = Some(process);
+    }
+
+    /// Waits until a program has logged `words`.
+    pub async fn log_line(&self, name: &str, words: &str) {
+        let log = self.log(name);
+        wait_for(&format!("{words:?} in {}", log.display()), async || {
+            std::fs::read_to_string(&log).is_ok_and(|text| text.contains(words)).then_some(())
+        })
+        .await;
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        self.path().join("logs").join(format!("{name}.log"))
     }
 
     /// Kills a program and starts it again.
@@ -228,6 +240,15 @@ impl System {
             Err(_) => None,
         })
         .await
+    }
+
+    /// Waits until the scheduler knows so many workers.
+    pub async fn workers(&self, count: usize) {
+        wait_for(&format!("{count} workers"), async || {
+            let list = self.ask(&ListWorkers {}).await.expect("workers can be listed");
+            (list.workers.len() == count).then_some(())
+        })
+        .await;
     }
 
     /// A job as it is now.

@@ -6,7 +6,7 @@ use contract::{
     control::JobState,
     events::{AttemptNote, AttemptStarted},
 };
-use system_tests::{FullDisk, Hold, STORE, StepParams, System};
+use system_tests::{FullDisk, Hold, Program, SCHEDULER, STORE, StepParams, System, submission};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_flipped_bit() {
@@ -56,7 +56,7 @@ async fn resumes_from_the_one_before(name: &str, damage: impl Fn(&Path)) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_waited_out() {
-    let mut system = System::start("full-disk", &[("workloads.step.retry.max_retries", "50")]).await;
+    let mut system = System::start("full-disk", &[]).await;
     let Some(disk) = FullDisk::over(&system.path().join("checkpoints")) else {
         eprintln!("skipped: a small disk cannot be mounted here (that needs root)");
         system.end().await;
@@ -74,5 +74,38 @@ async fn a_full_disk_is_waited_out() {
     disk.free();
     let view = system.state(&job, JobState::Succeeded).await;
     assert_eq!(view.attempts.len(), 1, "a run waits until there is room: {view:#?}");
+    system.end().await;
+}
+
+/// What the scheduler cannot write down it has not heard: nothing is acknowledged, nothing is decided, nothing is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scheduler_without_room_loses_nothing() {
+    let changes = [("scheduler.database", "state/scheduler.db")];
+    let mut system = System::bare("full-database", &changes).await;
+    let Some(disk) = FullDisk::over(&system.path().join("state")) else {
+        eprintln!("skipped: a small disk cannot be mounted here (that needs root)");
+        return;
+    };
+    system.launch_all([Program::step_trainer("host-0")]).await;
+    let hold = Hold::at_step(&system.holds(), 25);
+    let running = system.submit("running", &StepParams::steps(40).commit_every(10).hold(&hold)).await;
+    hold.reached().await;
+
+    disk.fill();
+    // More than fits into whatever room the database still has of its own.
+    let mut jobs = vec![running];
+    for number in 0..40 {
+        let mut late = submission(&format!("late-{number}"), &StepParams::steps(5));
+        late.labels.insert("note".into(), "x".repeat(16 * 1024));
+        jobs.push(system.publish(&late).await);
+    }
+    hold.release();
+    system.log_line(SCHEDULER, "full").await;
+    disk.free();
+
+    for job in &jobs {
+        let view = system.state(job, JobState::Succeeded).await;
+        assert!(view.attempts.len() <= 2, "{view:#?}");
+    }
     system.end().await;
 }

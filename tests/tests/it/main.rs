@@ -4,6 +4,8 @@ mod architecture;
 mod bad_messages;
 mod broker_deaths;
 mod cancellation;
+mod chaos;
+mod classes;
 mod classifier;
 mod damage;
 mod duplicates;

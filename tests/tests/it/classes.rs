@@ -1,0 +1,76 @@
+//! Which class and tier an attempt runs on, and when another one is chosen.
+
+use contract::{FailureClass, GpuClass, SpotUse, Tier, control::JobState};
+use system_tests::{Hold, How, Program, StepParams, System};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn out_of_memory_goes_on_with_more_of_it() {
+    let mut system = System::start("out-of-memory", &[]).await;
+    system.launch(Program::step_trainer("host-1").on("large")).await;
+    system.workers(2).await;
+    let params = StepParams::steps(20).commit_every(5).fail(12, 1, How::Fail(FailureClass::Oom));
+    let job = system
+        .submit_with("job", &params, |job| {
+            job.resources.gpu = ["cpu", "large"].map(|class| GpuClass::new(class).unwrap()).into();
+        })
+        .await;
+
+    let view = system.state(&job, JobState::Succeeded).await;
+    let classes: Vec<&str> = view.attempts.iter().map(|attempt| attempt.gpu.as_str()).collect();
+    assert_eq!(classes, ["cpu", "large"], "{view:#?}");
+    assert_eq!(view.attempts[1].resumed_from_step, Some(10));
+    assert_eq!(view.ledger.retries, 1);
+    system.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cheaper_tier_is_taken_where_it_will_do() {
+    let mut system = System::start("spot", &[]).await;
+    system.launch(Program::step_trainer("host-1").on_spot()).await;
+    system.workers(2).await;
+    let allowed =
+        system.submit_with("allowed", &StepParams::steps(5), |job| job.resources.spot = SpotUse::Allow).await;
+    let never = system.submit("never", &StepParams::steps(5)).await;
+
+    let view = system.state(&allowed, JobState::Succeeded).await;
+    assert_eq!((view.attempts[0].tier, view.attempts[0].worker.as_str()), (Tier::Spot, "host-1"));
+    let view = system.state(&never, JobState::Succeeded).await;
+    assert_eq!((view.attempts[0].tier, view.attempts[0].worker.as_str()), (Tier::OnDemand, "host-0"));
+    system.end().await;
+}
+
+/// A job waits while nobody offers its class, says what for, and runs as soon as somebody does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_class_that_nobody_offers_is_waited_for() {
+    let mut system = System::start("no-such-class", &[]).await;
+    let job = system
+        .submit_with("job", &StepParams::steps(5), |job| {
+            job.resources.gpu = vec![GpuClass::new("large").unwrap()];
+        })
+        .await;
+    let view = system.until(&job, "waiting", |view| view.waiting_for.is_some()).await;
+    assert!(view.waiting_for.as_ref().is_some_and(|what| what.contains("large")), "{view:#?}");
+
+    system.launch(Program::step_trainer("host-1").on("large")).await;
+    let view = system.state(&job, JobState::Succeeded).await;
+    assert_eq!(view.attempts[0].worker.as_str(), "host-1");
+    system.end().await;
+}
+
+/// A trainer that goes away while others offer the same class hands its run to one of them at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preempted_run_moves_to_another_worker() {
+    let mut system = System::start("moves", &[]).await;
+    let hold = Hold::at_step(&system.holds(), 25);
+    let params = StepParams::steps(40).commit_every(10).hold(&hold);
+    let job = system.submit("job", &params).await;
+    hold.reached().await;
+    system.launch(Program::step_trainer("host-1")).await;
+    system.workers(2).await;
+
+    system.take("host-0").shut_down().await;
+    let view = system.state(&job, JobState::Succeeded).await;
+    assert_eq!(view.attempts[1].worker.as_str(), "host-1", "{view:#?}");
+    assert_eq!(view.attempts[1].resumed_from_step, Some(25));
+    system.end().await;
+}
