@@ -64,14 +64,9 @@ impl Attempt {
         Some(Self { worker, grant, run, listed, granted_at, on_thread: AtomicBool::new(false) })
     }
 
-    /// The span of everything that belongs to the attempt, within the trace of whoever offered it.
-    pub(crate) fn span(&self, traceparent: Option<&str>) -> Span {
-        let span =
-            tracing::info_span!("attempt", job.id = %self.grant.job_id, job.attempt = self.grant.attempt);
-        if let Some(traceparent) = traceparent {
-            telemetry::set_parent(&span, traceparent);
-        }
-        span
+    /// The span of everything that belongs to the attempt.
+    pub(crate) fn span(&self) -> Span {
+        tracing::info_span!("attempt", job.id = %self.grant.job_id, job.attempt = self.grant.attempt)
     }
 
     /// Runs it and has its end published.
@@ -106,8 +101,8 @@ impl Attempt {
                 end
             }
         };
-        // A newer attempt may be at work in the same folder, for another worker of this machine.
-        if end != AttemptEnd::Superseded {
+        // After anything else a newer attempt may be at work in the same folder, for another worker of this machine.
+        if matches!(end, AttemptEnd::Succeeded(_)) {
             self.clean_up().await;
         }
         end
@@ -142,9 +137,8 @@ impl Attempt {
         teller.tell(&self.started(damaged));
 
         let checkpointer = Arc::new(Checkpointer::new(
+            self.worker.clone(),
             self.run.clone(),
-            self.worker.store.clone(),
-            self.worker.broker.clone(),
             teller.clone(),
             self.grant.grace.to_duration(),
         ));
@@ -205,6 +199,7 @@ impl Attempt {
 
     fn ended(&self, end: AttemptEnd) -> AttemptEnded {
         tracing::info!(?end, "the attempt is over");
+        self.worker.meters.ended(&end);
         let mut ended = AttemptEnded {
             job_id: self.grant.job_id.clone(),
             attempt: self.grant.attempt,

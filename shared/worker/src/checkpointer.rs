@@ -8,12 +8,10 @@ use std::{
     time::Duration,
 };
 
-use broker::Broker;
-use checkpoints::ObjectStore;
 use contract::{Failure, checkpoints::CheckpointRole};
 use tokio::{sync::watch, time::Instant};
 
-use crate::{RunError, Snapshot, backoff::Backoff, run_state::RunState, teller::Teller};
+use crate::{RunError, Snapshot, backoff::Backoff, run_state::RunState, teller::Teller, worker::Worker};
 use backlog::Backlog;
 use keep::{NotKept, Writing};
 
@@ -24,9 +22,8 @@ const SHARE_OF_GRACE: f64 = 0.8;
 
 /// One run's writer.
 pub(crate) struct Checkpointer {
+    worker: Arc<Worker>,
     run: Arc<RunState>,
-    store: ObjectStore,
-    broker: Broker,
     teller: Teller,
     grace: Duration,
     backlog: Mutex<Backlog>,
@@ -47,15 +44,9 @@ impl Status {
 }
 
 impl Checkpointer {
-    pub(crate) fn new(
-        run: Arc<RunState>,
-        store: ObjectStore,
-        broker: Broker,
-        teller: Teller,
-        grace: Duration,
-    ) -> Self {
+    pub(crate) fn new(worker: Arc<Worker>, run: Arc<RunState>, teller: Teller, grace: Duration) -> Self {
         let (backlog, status) = Default::default();
-        Self { run, store, broker, teller, grace, backlog, status: watch::Sender::new(status) }
+        Self { worker, run, teller, grace, backlog, status: watch::Sender::new(status) }
     }
 
     /// Whether another state would be written soon: nothing is being written, or it has been failing and a newer one
@@ -148,6 +139,7 @@ impl Checkpointer {
             match writing.attempt().await {
                 Ok(checkpointed) => {
                     self.run.committed(step);
+                    self.worker.meters.checkpointed(&checkpointed);
                     self.teller.tell(&checkpointed);
                     return true;
                 }

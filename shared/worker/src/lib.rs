@@ -15,6 +15,7 @@ mod door;
 mod exit;
 mod heartbeat;
 mod identity;
+mod meters;
 mod metrics_log;
 mod outcome;
 mod overseer;

@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::{
-    Exit, Trainer, backoff::Backoff, device::Device, heartbeat, identity::Identity, runs::Runs, slot,
-    worker::Worker,
+    Exit, Trainer, backoff::Backoff, device::Device, heartbeat, identity::Identity, meters::Meters,
+    runs::Runs, slot, worker::Worker,
 };
 
 /// How long the scheduler may take to answer a greeting.
@@ -70,6 +70,7 @@ pub async fn run(settings: Settings, trainer: impl Trainer, stop: CancellationTo
         run_folders: settings.data.dir.join("runs"),
         data_roots: settings.data.roots.clone(),
         runs: Arc::new(Runs::default()),
+        meters: Meters::new(),
         drain: stop.child_token(),
         abandoned: AtomicBool::new(false),
         dismissed: OnceLock::new(),
@@ -80,11 +81,15 @@ pub async fn run(settings: Settings, trainer: impl Trainer, stop: CancellationTo
 
 impl Worker {
     async fn serve(self: Arc<Self>) -> anyhow::Result<Exit> {
-        let Some(welcome) = self.drain.run_until_cancelled(self.say_hello()).await.transpose()? else {
+        let ready = async {
+            let welcome = self.say_hello().await?;
+            self.broker.ensure_work_queue(&self.queue).await?;
+            anyhow::Ok(welcome)
+        };
+        let Some(welcome) = self.drain.run_until_cancelled(ready).await.transpose()? else {
             self.broker.close().await;
             return Ok(Exit::Stopped);
         };
-        self.broker.ensure_work_queue(&self.queue).await?;
         let slots = self.hello.slots;
         tracing::info!(queue = self.queue, slots, incarnation = ?self.hello.incarnation, "ready for work");
 

@@ -9,7 +9,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 
 use broker::{ConnectError, Consumer, Delivery, Disposition, Settled};
 use tokio::time::timeout;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::{
     attempt::Attempt,
@@ -54,7 +54,8 @@ pub(crate) async fn serve(worker: Arc<Worker>) -> Result<(), ConnectError> {
 async fn run_until_long(worker: &Arc<Worker>, consumer: &mut Consumer) -> Option<(Delivery, Running)> {
     loop {
         let delivery = worker.drain.run_until_cancelled(consumer.next()).await??;
-        let grant = match claim(worker, &delivery).await {
+        let claim_span = in_trace_of(&delivery, tracing::info_span!("claim"));
+        let grant = match claim(worker, &delivery).instrument(claim_span).await {
             Claimed::Granted(grant) => grant,
             Claimed::Settle(disposition) => {
                 delivery.settle(disposition).await;
@@ -66,13 +67,21 @@ async fn run_until_long(worker: &Arc<Worker>, consumer: &mut Consumer) -> Option
             acknowledge(delivery).await;
             continue;
         };
-        let span = attempt.span(delivery.traceparent.as_deref());
+        let span = in_trace_of(&delivery, attempt.span());
         let mut run: Running = Box::pin(attempt.run().instrument(span));
         match timeout(SHORT_RUN, &mut run).await {
             Ok(()) => acknowledge(delivery).await,
             Err(_) => return Some((delivery, run)),
         }
     }
+}
+
+/// Makes the span part of the trace of whoever offered the attempt.
+fn in_trace_of(delivery: &Delivery, span: Span) -> Span {
+    if let Some(traceparent) = &delivery.traceparent {
+        telemetry::set_parent(&span, traceparent);
+    }
+    span
 }
 
 async fn acknowledge(delivery: Delivery) {

@@ -13,7 +13,7 @@ use checkpoints::ObjectStore;
 use contract::{Refused, lease::Hello};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Trainer, runs::Runs};
+use crate::{Trainer, meters::Meters, runs::Runs};
 
 /// One life of one worker's process.
 pub(crate) struct Worker {
@@ -29,6 +29,7 @@ pub(crate) struct Worker {
     /// The folders below which jobs may read.
     pub(crate) data_roots: Vec<PathBuf>,
     pub(crate) runs: Arc<Runs>,
+    pub(crate) meters: Meters,
     /// Cancelled when nothing more is taken and what runs is to be handed back.
     pub(crate) drain: CancellationToken,
     /// Whether a run's thread was left behind.

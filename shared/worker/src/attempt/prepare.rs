@@ -1,6 +1,6 @@
 //! What an attempt needs before it computes: its folder, the right to write, and the state to go on from.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use broker::RequestError;
 use checkpoints::StoreError;
@@ -100,15 +100,11 @@ impl Attempt {
     /// Removes the run's folder where nothing was put into it.
     pub(super) async fn clean_up(&self) {
         let folder = self.worker.run_folders.join(self.grant.job_id.as_str());
-        remove_if_empty(&folder).await;
+        // One with something in it is not removed; that is what is wanted.
+        let _ = tokio::fs::remove_dir(folder).await;
     }
 }
 
 fn failed(failure: Failure) -> AttemptEnd {
     AttemptEnd::Failed(failure)
-}
-
-async fn remove_if_empty(folder: &Path) {
-    // A folder with something in it is not removed; that is what is wanted.
-    let _ = tokio::fs::remove_dir(folder).await;
 }

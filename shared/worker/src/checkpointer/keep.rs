@@ -66,14 +66,14 @@ impl<'run> Writing<'run> {
                 (uploaded.key, uploaded.bytes, uploaded.blake3);
             self.uploaded = true;
         }
-        match self.checkpointer.broker.request(&self.commit, COMMIT).await {
+        match self.checkpointer.worker.broker.request(&self.commit, COMMIT).await {
             Ok(_) => Ok(self.checkpointed()),
             Err(error) => Err(self.not_committed(error)),
         }
     }
 
     async fn upload(&self) -> anyhow::Result<Uploaded> {
-        let store = &self.checkpointer.store;
+        let store = &self.checkpointer.worker.store;
         let staged = store.stage(&self.commit.job_id, self.commit.token, self.step).await?;
         self.write(&staged.path).await?;
         Ok(store.upload(staged).await?)

@@ -1,0 +1,45 @@
+//! What is counted and measured.
+
+use contract::events::{AttemptCheckpointed, AttemptEnd};
+use telemetry::{Counter, Histogram, KeyValue};
+
+/// The instruments of a worker.
+#[derive(Debug)]
+pub(crate) struct Meters {
+    ended: Counter<u64>,
+    pause: Histogram<f64>,
+    took: Histogram<f64>,
+}
+
+impl Meters {
+    pub(crate) fn new() -> Self {
+        Self {
+            ended: telemetry::counter("rekindle.runs.ended", "Runs that have ended on this worker, by end"),
+            pause: telemetry::histogram(
+                "rekindle.runs.checkpoint.pause",
+                "s",
+                "How long training stood still for a checkpoint",
+            ),
+            took: telemetry::histogram(
+                "rekindle.runs.checkpoint.duration",
+                "s",
+                "How long a checkpoint took to be written and committed, beside the training",
+            ),
+        }
+    }
+
+    pub(crate) fn ended(&self, end: &AttemptEnd) {
+        let name = match end {
+            AttemptEnd::Succeeded(_) => "succeeded",
+            AttemptEnd::Failed(failure) => failure.class.as_str(),
+            AttemptEnd::Cancelled => "cancelled",
+            AttemptEnd::Superseded => "superseded",
+        };
+        self.ended.add(1, &[KeyValue::new("end", name)]);
+    }
+
+    pub(crate) fn checkpointed(&self, checkpointed: &AttemptCheckpointed) {
+        self.pause.record(checkpointed.pause.as_f64(), &[]);
+        self.took.record(checkpointed.took.as_f64(), &[]);
+    }
+}
