@@ -4,8 +4,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# CUDA=1 brings the libraries for NVIDIA GPUs, PYTORCH=1 those and what it takes to measure PyTorch beside Rekindle;
-# DATA=folder makes the demo train on images of your own.
+# CUDA=1 brings the libraries for NVIDIA GPUs, PYTORCH=1 those and what it takes to import PyTorch; DATA=folder makes the
+# demo train on images of your own.
 CUDA ?=
 PYTORCH ?=
 DATA ?=
@@ -53,7 +53,8 @@ check: setup ## Look at formatting, lints, documentation and licences
 	else echo "cargo-deny is not installed; licences and advisories were not looked at (cargo install cargo-deny)."; fi
 
 .PHONY: bench
-bench: setup ## Measure, and write the figures into docs/benchmarks.md
+bench: ## Measure beside PyTorch, and write the figures into docs/benchmarks.md
+	@python3 scripts/setup.py --pytorch
 	cargo build --release --workspace --bins
 	target/release/bench
 
