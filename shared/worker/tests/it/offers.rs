@@ -175,7 +175,7 @@ async fn many_short_runs_end_once_each() {
         Ok(RunResult::default())
     });
     let worker = world.start_with(trainer, &[("REKINDLE__WORKLOADS__CLASSIFIER__SLOTS", "16")]);
-    eventually("all have ended", async || world.events::<AttemptEnded>().len() == RUNS).await.unwrap();
+    eventually("all have ended", async || world.count::<AttemptEnded>() == RUNS).await.unwrap();
     println!("{:.0} runs a second", RUNS as f64 / began.elapsed().as_secs_f64());
     assert_eq!(RUN.load(Ordering::Relaxed), RUNS as u32);
     worker.stop().await;

@@ -33,7 +33,7 @@ pub(crate) struct World {
     pub(crate) store: ObjectStore,
     pub(crate) counterpart: Counterpart,
     folder: TempDir,
-    events: Arc<Mutex<Vec<Vec<u8>>>>,
+    events: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
     _playing: JoinSet<()>,
 }
 
@@ -72,7 +72,7 @@ impl World {
         let (heard, mut listener) = (events.clone(), broker.listen(&["attempt.#"]).await.unwrap());
         playing.spawn(async move {
             while let Some(event) = listener.next().await {
-                heard.lock().unwrap().push(event.body);
+                heard.lock().unwrap().push((contract::kind_of(&event.body).unwrap(), event.body));
             }
         });
         Self { vhost, broker, store, counterpart, folder, events, _playing: playing }
@@ -114,7 +114,13 @@ impl World {
     /// Every event of a kind that was heard so far.
     pub(crate) fn events<M: Message>(&self) -> Vec<M> {
         let events = self.events.lock().unwrap();
-        events.iter().filter_map(|body| contract::decode(body).ok()).collect()
+        let of_kind = events.iter().filter(|(kind, _)| kind == M::KIND);
+        of_kind.map(|(_, body)| contract::decode(body).unwrap()).collect()
+    }
+
+    /// How many events of a kind were heard so far.
+    pub(crate) fn count<M: Message>(&self) -> usize {
+        self.events.lock().unwrap().iter().filter(|(kind, _)| kind == M::KIND).count()
     }
 
     /// Waits for an event that `fits`.
