@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contract::{
-    Failure, FailureClass, Timestamp,
+    Failure, FailureClass, SpotUse, Timestamp,
     control::Charge,
     events::{DeadLetter, JobEnded, JobRetrying},
 };
@@ -46,6 +46,9 @@ impl Desk {
                 job.charge(charge);
                 if failure.class == FailureClass::Oom {
                     job.outgrown_mib = job.memory_mib();
+                }
+                if job.terms.spot == SpotUse::Allow && job.is_stuck_on_spot() {
+                    job.terms.spot = SpotUse::Never;
                 }
                 Some(delay)
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contract::{
-    Failure, FailureClass, Incarnation, JobId, Seconds, StopCause, SubmitJob, Timestamp, WorkerId,
+    Failure, FailureClass, Incarnation, JobId, Seconds, StopCause, SubmitJob, Tier, Timestamp, WorkerId,
     control::{AttemptView, JobState},
     events::RunResult,
 };
@@ -11,6 +11,9 @@ use policy::{Charged, Placement, Terms};
 use serde::{Deserialize, Serialize};
 
 use super::ledger::Ledger;
+
+/// How often a spot machine may be taken away in a row, without any progress, until a job stays on demand.
+const FRUITLESS_PREEMPTIONS: usize = 3;
 
 /// A job, as it is saved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +29,9 @@ pub(crate) struct Job {
     pub(crate) traceparent: Option<String>,
     /// When it was accepted.
     pub(crate) submitted_at: Timestamp,
+    /// Its place among those accepted in the same millisecond.
+    #[serde(default)]
+    pub(crate) arrival: u64,
     /// Where it stands.
     pub(crate) phase: Phase,
     /// Up to when its time has been entered into the ledger.
@@ -153,6 +159,18 @@ impl Job {
             Phase::Succeeded { at, .. } | Phase::Dead { at, .. } | Phase::Cancelled { at } => Some(*at),
             Phase::Queued | Phase::Offered { .. } | Phase::Running(_) | Phase::BackingOff { .. } => None,
         }
+    }
+
+    /// Whether spot machines come to nothing for it: one after the other was taken away before it got any further.
+    pub(crate) fn is_stuck_on_spot(&self) -> bool {
+        let Some([first, .., last]) = self.attempts.last_chunk::<FRUITLESS_PREEMPTIONS>() else {
+            return false;
+        };
+        let taken_away = self.attempts.iter().rev().take(FRUITLESS_PREEMPTIONS).all(|attempt| {
+            let class = attempt.failure.as_ref().map(|failure| failure.class);
+            attempt.tier == Tier::Spot && class == Some(FailureClass::Preempted)
+        });
+        taken_away && last.progress.step <= first.resumed_from_step.unwrap_or(0)
     }
 
     /// The number that the next attempt will have.
