@@ -39,6 +39,35 @@ async fn the_cheaper_tier_is_taken_where_it_will_do() {
     system.end().await;
 }
 
+/// Three spot machines in a row are taken away before the job gets anywhere: it stays on demand from then on.
+#[tokio::test(flavor = "multi_thread")]
+async fn spot_machines_that_come_to_nothing_are_given_up() {
+    let mut system = System::start("fruitless-spot", &[]).await;
+    for host in ["host-1", "host-2"] {
+        system.launch(Program::step_trainer(host).on_spot()).await;
+    }
+    system.workers(3).await;
+    let holds = system.holds();
+    let hold = |attempt| Hold::at_step(&holds, 0).of_attempt(attempt);
+    let params = (1..=3).fold(StepParams::steps(20), |params, attempt| params.hold(&hold(attempt)));
+    let job = system.submit_with("job", &params, |job| job.resources.spot = SpotUse::Allow).await;
+    for attempt in 1..=3 {
+        hold(attempt).reached().await;
+        let view = system.view(&job).await;
+        let running = view.attempts.last().expect("it runs");
+        assert_eq!((running.attempt, running.tier), (attempt, Tier::Spot));
+        let host = running.worker.to_string();
+        system.take(&host).shut_down().await;
+        system.relaunch(&host);
+        system.workers(3).await;
+    }
+
+    let view = system.state(&job, JobState::Succeeded).await;
+    assert_eq!(view.attempts.len(), 4, "{view:#?}");
+    assert_eq!(view.attempts[3].tier, Tier::OnDemand);
+    system.end().await;
+}
+
 /// A job waits while nobody offers its class, says what for, and runs as soon as somebody does.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_class_that_nobody_offers_is_waited_for() {
