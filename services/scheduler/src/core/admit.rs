@@ -43,6 +43,7 @@ impl Core {
             terms,
             traceparent: submission.traceparent,
             submitted_at: now,
+            arrival: self.desk.arrivals,
             phase: Phase::Queued,
             since: now,
             placement,
@@ -52,6 +53,7 @@ impl Core {
             charged: Charged::default(),
             outgrown_mib: None,
         };
+        self.desk.arrivals += 1;
         let accepted = self.accepted(&job, false);
         self.desk.index.insert(&job, &self.desk.rules);
         self.desk.save(&job);

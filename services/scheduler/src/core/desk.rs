@@ -18,6 +18,8 @@ pub(super) struct Desk {
     pub(super) workers: Workers,
     pub(super) index: Index,
     pub(super) now: Timestamp,
+    /// How many jobs have been accepted.
+    pub(super) arrivals: u64,
     /// Until then silence means nothing: this scheduler has just started, or has just been cut off.
     pub(super) quiet_until: Timestamp,
     /// When the last tick was.
@@ -37,6 +39,7 @@ impl Desk {
             workers,
             index: Index::default(),
             now,
+            arrivals: 0,
             quiet_until,
             ticked_at: now,
             unsaved: BTreeSet::new(),

@@ -41,6 +41,7 @@ pub(super) struct Index {
 pub(super) struct Turn {
     priority: Reverse<u8>,
     submitted_at: Timestamp,
+    arrival: u64,
     pub(super) job_id: JobId,
 }
 
@@ -181,6 +182,7 @@ fn turn(job: &Job) -> Turn {
     Turn {
         priority: Reverse(job.submission.priority),
         submitted_at: job.submitted_at,
+        arrival: job.arrival,
         job_id: job.id.clone(),
     }
 }

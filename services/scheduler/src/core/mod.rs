@@ -61,6 +61,7 @@ impl Core {
     pub(crate) fn new(rules: Rules, jobs: Vec<Job>, workers: Vec<Worker>, now: Timestamp) -> Self {
         let mut desk = Desk::new(rules, Workers::new(workers), now);
         for job in &jobs {
+            desk.arrivals = desk.arrivals.max(job.arrival + 1);
             desk.index.insert(job, &desk.rules);
         }
         Self { jobs: jobs.into_iter().map(|job| (job.id.clone(), job)).collect(), desk }

@@ -3,7 +3,6 @@
 use broker::{Delivery, Disposition, Outgoing, ReplyTo};
 use contract::{
     DecodeError, JobId, Refusal, Refused, Timestamp,
-    control::{GetHistory, ListJobs},
 };
 use tracing::{Span, debug, info_span, warn};
 
@@ -12,18 +11,13 @@ use super::{
     inbox::Received,
     mail::Mail,
     meters::Meters,
+    queries::Query,
     request::{self, Said},
 };
 use crate::{
     core::{Answer, Core, Event, Reach},
     store::Changes,
 };
-
-/// A question that only the database can answer.
-pub(super) enum Query {
-    List(ListJobs),
-    History(GetHistory),
-}
 
 pub(super) struct Batch {
     unread: Vec<(Delivery, Result<Said, DecodeError>)>,

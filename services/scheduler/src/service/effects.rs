@@ -1,6 +1,6 @@
 //! From the core's commands to one transaction.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use broker::Outgoing;
 use contract::{
@@ -24,7 +24,8 @@ const LARGEST_ENTRY: usize = 32 * 1024;
 /// What a batch comes to. A job that changes several times is written once.
 #[derive(Default)]
 pub(super) struct Effects {
-    jobs: BTreeSet<JobId>,
+    /// In the order of their first change, which for new jobs is that of their submission.
+    jobs: Vec<JobId>,
     workers: BTreeSet<WorkerId>,
     history: Vec<Entry>,
     outgoing: Vec<(Outgoing, Timestamp)>,
@@ -37,7 +38,7 @@ impl Effects {
         for command in commands {
             match command {
                 Command::SaveJob(job_id) => {
-                    self.jobs.insert(job_id);
+                    self.jobs.push(job_id);
                 }
                 Command::SaveWorker(id) | Command::ForgetWorker(id) => {
                     self.workers.insert(id);
@@ -61,8 +62,10 @@ impl Effects {
 
     /// The transaction, with jobs and workers as they are by now.
     pub(super) fn into_changes(self, core: &Core, mail: &mut Mail) -> Changes {
+        let mut seen = HashSet::new();
+        let changed = self.jobs.iter().filter(|id| seen.insert(*id)).filter_map(|id| core.job(id));
         let mut changes = Changes {
-            jobs: self.jobs.iter().filter_map(|id| core.job(id)).map(JobRow::from).collect(),
+            jobs: changed.map(JobRow::from).collect(),
             history: self.history,
             ..Changes::default()
         };

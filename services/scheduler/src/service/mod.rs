@@ -7,27 +7,28 @@ mod inbox;
 mod leadership;
 mod mail;
 mod meters;
+mod queries;
 mod request;
 
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
-use broker::{Broker, BrokerOptions, ConnectError, Outgoing, settle_all};
-use contract::{JobId, Refusal, Refused, Timestamp};
+use broker::{Broker, BrokerOptions, ConnectError, settle_all};
+use contract::{JobId, Timestamp};
 use settings::Settings;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use self::{
-    batch::{Batch, Query},
+    batch::Batch,
     inbox::{Inbox, Received},
     mail::Mail,
     meters::Meters,
 };
 use crate::{
-    core::{Core, Reach, Rules, summary},
-    store::{Changes, Saved, Store, StoreError},
+    core::{Core, Reach, Rules},
+    store::{Changes, Saved, Store},
 };
 
 /// How often the core is told that time has passed.
@@ -126,7 +127,7 @@ impl Service {
     }
 
     /// Takes a batch from reading to acknowledging. `false` when the service is stopped while the database cannot be
-    /// written; then nothing was acknowledged, and everything comes again.
+    /// written or the broker takes nothing; then nothing was acknowledged, and everything comes again.
     async fn handle(
         &mut self,
         received: Received,
@@ -153,9 +154,16 @@ impl Service {
                 return Ok(false);
             }
             let letters = Arc::into_inner(changes).map(|changes| changes.letters).unwrap_or_default();
-            self.mail.send(letters).await;
+            // Letters that do not get through are in the outbox, and the messages come again.
+            if stop.run_until_cancelled(self.mail.send(letters)).await.is_none() {
+                return Ok(false);
+            }
         }
-        self.answer(&mut batch).await?;
+        let mut replies = batch.take_replies();
+        replies.extend(queries::answers(&self.store, &self.core, batch.take_queries()).await);
+        if stop.run_until_cancelled(self.mail.reply(replies)).await.is_none() {
+            return Ok(false);
+        }
         self.core.retire();
         let settled = batch.into_settled();
         if !settled.is_empty() {
@@ -204,46 +212,6 @@ impl Service {
         }
     }
 
-    /// Sends the answers, those to questions that only the database knows included.
-    async fn answer(&mut self, batch: &mut Batch) -> anyhow::Result<()> {
-        let mut replies = batch.take_replies();
-        for (reply_to, query) in batch.take_queries() {
-            let reply = match self.ask_store(query).await {
-                Ok(Answered::Jobs(list)) => Outgoing::reply(&reply_to, &list),
-                Ok(Answered::History(history)) => Outgoing::reply(&reply_to, &history),
-                Ok(Answered::Unknown(job_id)) => {
-                    let message = format!("there is no job {job_id}");
-                    Outgoing::reply(&reply_to, &Refused::new(Refusal::NotFound, message))
-                }
-                Err(error) => {
-                    error!(error = &error as &dyn std::error::Error, "cannot read the database");
-                    let message = "the scheduler cannot read its database just now";
-                    Outgoing::reply(&reply_to, &Refused::new(Refusal::Unavailable, message))
-                }
-            };
-            replies.push(reply);
-        }
-        self.mail.reply(replies).await;
-        Ok(())
-    }
-
-    async fn ask_store(&self, query: Query) -> Result<Answered, StoreError> {
-        match query {
-            Query::List(query) => {
-                let now = Timestamp::now();
-                let (jobs, more) = self.store.list(query).await?;
-                // A job in memory is newer than its row by what its heartbeats told.
-                let present = jobs.iter().map(|row| summary(self.core.job(&row.id).unwrap_or(row), now));
-                Ok(Answered::Jobs(contract::control::JobList { jobs: present.collect(), more }))
-            }
-            Query::History(query) => {
-                let job_id = query.job_id.clone();
-                let history = self.store.history(query).await?;
-                Ok(history.map_or(Answered::Unknown(job_id), Answered::History))
-            }
-        }
-    }
-
     /// Lets what was said reach the broker, and notes what has.
     async fn close(self) {
         let confirmed = self.mail.close().await;
@@ -254,11 +222,4 @@ impl Service {
             }
         }
     }
-}
-
-/// What the database says.
-enum Answered {
-    Jobs(contract::control::JobList),
-    History(contract::control::History),
-    Unknown(JobId),
 }

@@ -11,7 +11,7 @@ use contract::{
     lease::{Claim, Goodbye, Heartbeat, Hello},
 };
 
-use super::batch::Query;
+use super::queries::Query;
 use crate::core::{Event, Submission};
 
 /// What a message says.

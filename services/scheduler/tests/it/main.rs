@@ -1,5 +1,6 @@
 //! The scheduler against a real broker, by its messages alone.
 
+mod full_disk;
 mod kill;
 mod messages;
 mod outages;

@@ -1,6 +1,9 @@
 //! Schedulers that stop, and others that take over.
 
+use std::time::Duration;
+
 use contract::{control::JobState, lease::Verdict};
+use local_broker::testing::Proxy;
 
 use crate::{
     trainer::{Trainer, succeeded},
@@ -62,5 +65,41 @@ async fn one_that_waits_for_its_turn_can_be_stopped() -> anyhow::Result<()> {
     let leader = world.start()?;
     world.ask(&submission("a")).await?;
     world.start()?.stop().await?;
+    leader.stop().await
+}
+
+#[tokio::test]
+async fn no_lease_runs_out_while_the_scheduler_is_cut_off() -> anyhow::Result<()> {
+    let world =
+        World::with(&[("REKINDLE__SCHEDULER__HEARTBEAT", "0.2"), ("REKINDLE__SCHEDULER__LEASE", "1")])
+            .await?;
+    let line = Proxy::start(world.vhost.amqp_url()).await?;
+    let leader = world.start_at(line.url())?;
+    let mut trainer = Trainer::start(&world.broker, "w1", "t4", 1).await?;
+    world.ask(&submission("a")).await?;
+    let grant = trainer.lease().await?;
+    trainer.beat(&[(&grant, 1)]).await?;
+
+    line.cut();
+    // Three leases long nobody hears the trainer, and the question waits for its answer.
+    let runs = [(&grant, 2)];
+    let beat = trainer.beat(&runs);
+    let cut_off = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        line.restore();
+        anyhow::Ok(())
+    };
+    let (answer, restored) = tokio::join!(beat, cut_off);
+    restored?;
+    assert_eq!(answer?.runs, [Verdict::Continue], "the lease outlived the outage");
+    trainer.end(&grant, 3, succeeded()).await?;
+    let view = world.reached(&job("a"), JobState::Succeeded).await?;
+    assert_eq!(view.ledger.losses, 0);
+
+    // Silence counts again afterwards.
+    world.ask(&submission("b")).await?;
+    trainer.lease().await?;
+    let lost = world.reached(&job("b"), JobState::BackingOff).await?;
+    assert_eq!(lost.ledger.losses, 1);
     leader.stop().await
 }

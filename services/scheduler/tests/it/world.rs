@@ -65,7 +65,13 @@ impl World {
 
     /// Starts a scheduler in this process.
     pub(crate) fn start(&self) -> anyhow::Result<Leader> {
-        let settings: Settings = settings::load(&self.config(), self.variables.clone())?;
+        self.start_at(self.vhost.amqp_url())
+    }
+
+    /// Starts one that finds the broker elsewhere.
+    pub(crate) fn start_at(&self, url: &str) -> anyhow::Result<Leader> {
+        let mut settings: Settings = settings::load(&self.config(), self.variables.clone())?;
+        settings.broker.url = Some(url.to_owned().into());
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();
         running.spawn(scheduler::run(settings, stop.clone()));
@@ -74,10 +80,16 @@ impl World {
 
     /// Starts the program itself. It is killed when this is dropped.
     pub(crate) fn spawn(&self) -> anyhow::Result<Child> {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_scheduler"));
-        program.arg("--config").arg(self.config()).envs(self.variables.iter().cloned());
-        program.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-        program.spawn().context("cannot start the scheduler")
+        let mut program = self.program(&[env!("CARGO_BIN_EXE_scheduler")]);
+        program.stderr(Stdio::null()).spawn().context("cannot start the scheduler")
+    }
+
+    /// The program with its settings, started by way of other programs.
+    pub(crate) fn program(&self, words: &[&str]) -> Command {
+        let mut program = Command::new(words[0]);
+        program.args(&words[1..]).arg("--config").arg(self.config()).envs(self.variables.iter().cloned());
+        program.stdin(Stdio::null()).kill_on_drop(true);
+        program
     }
 
     pub(crate) async fn ask<R: Request>(&self, request: &R) -> Result<R::Reply, RequestError> {
