@@ -48,7 +48,8 @@ endif
 check: setup ## Look at formatting, lints, documentation and licences
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" \
+		cargo doc --locked --workspace --no-deps --document-private-items --quiet
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny check; \
 	else echo "cargo-deny is not installed; licences and advisories were not looked at (cargo install cargo-deny)."; fi
 
