@@ -8,7 +8,7 @@ use std::{
 use contract::{Failure, classifier::ClassifierParams, events::RunResult};
 use worker::{Control, Run, RunError};
 
-use crate::train::train;
+use crate::train::{Means, train};
 
 /// Trains as the job's parameters say. When the device runs out of memory, the batch is computed in twice as many
 /// parts, from the checkpoint that the attempt began with: the effective batch stays. libtorch has dropped its cache
@@ -16,13 +16,14 @@ use crate::train::train;
 ///
 /// # Errors
 /// As the trainer's contract says.
-pub(crate) fn run(run: &Run, control: &mut dyn Control) -> Result<RunResult, RunError> {
+pub(crate) fn run(run: &Run, threads: u32, control: &mut dyn Control) -> Result<RunResult, RunError> {
     let params =
         ClassifierParams::parse(&run.grant.params).map_err(|error| Failure::permanent(error.to_string()))?;
     let mut accumulation = params.accumulation;
     loop {
         // Nothing that the loop leaves half done is looked at afterwards: it starts from the checkpoint again.
-        let trained = catch_unwind(AssertUnwindSafe(|| train(run, &params, accumulation, control)));
+        let trained =
+            catch_unwind(AssertUnwindSafe(|| train(run, &params, Means { threads, accumulation }, control)));
         let panic = match trained {
             Ok(outcome) => return outcome,
             Err(panic) => panic,

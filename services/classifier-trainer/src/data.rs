@@ -1,5 +1,7 @@
 //! The job's images, checked before anything is learned from them.
 
+use std::{collections::BTreeMap, path::PathBuf};
+
 use contract::{
     Failure,
     classifier::{Augment as AugmentParam, ClassifierParams},
@@ -30,7 +32,7 @@ pub(crate) struct Images {
 /// Permanent, with what is wrong and what would be right, unless a folder cannot be listed; or what `meanwhile` says.
 pub(crate) fn open(
     params: &ClassifierParams,
-    roots: &[std::path::PathBuf],
+    roots: &[PathBuf],
     control: &mut dyn Control,
     mut meanwhile: impl FnMut(&mut dyn Control) -> Result<(), RunError>,
 ) -> Result<Images, RunError> {
@@ -91,23 +93,29 @@ fn report_unreadable(
     if unreadable.is_empty() {
         return Ok(());
     }
-    let named: Vec<String> =
-        unreadable.iter().take(NAMED).map(|image| format!("{} ({})", image.name, image.reason)).collect();
-    let more = match unreadable.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(", and {more} more"),
-    };
-    let text = format!("{} of {found} images cannot be read: {}{more}", unreadable.len(), named.join(", "));
     let share = unreadable.len() as f64 / found as f64;
+    let count = format!("{} of {found} images cannot be read", unreadable.len());
+    let which = by_reason(unreadable);
     if tolerated < share {
         return Err(Failure::permanent(format!(
-            "{text}; that is {:.1} %, and max_unreadable tolerates {:.1} %",
+            "{count}; that is {:.1} %, and max_unreadable tolerates {:.1} %: {which}",
             share * 100.0,
             tolerated * 100.0
         )));
     }
-    control.note(format!("{text}; they are passed over"));
+    control.note(format!("{count} and are passed over: {which}"));
     Ok(())
+}
+
+/// The first unreadable images by name, those together that have the same reason.
+fn by_reason(unreadable: &[Unreadable]) -> String {
+    let mut names: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for image in unreadable.iter().take(NAMED) {
+        names.entry(&image.reason).or_default().push(&image.name);
+    }
+    let groups = names.into_iter().map(|(reason, names)| format!("{} ({reason})", names.join(", ")));
+    let more = unreadable.len().saturating_sub(NAMED);
+    groups.chain((0 < more).then(|| format!("and {more} more"))).collect::<Vec<_>>().join("; ")
 }
 
 fn digest(train: &ImageSet, val: &ImageSet) -> String {

@@ -26,7 +26,11 @@ pub use step::{StepOptions, StepOutcome, train_step};
 
 /// The trainer.
 #[derive(Debug, Clone, Copy)]
-pub struct Classifier;
+pub struct Classifier {
+    /// How many threads a run computes with on the CPU, unless it goes on from a checkpoint: the last bits depend on
+    /// their number, so a resumed run keeps the number that it began with.
+    pub threads: u32,
+}
 
 impl Trainer for Classifier {
     fn workload(&self) -> Workload {
@@ -34,6 +38,6 @@ impl Trainer for Classifier {
     }
 
     fn run(&self, run: &Run, control: &mut dyn Control) -> Result<RunResult, RunError> {
-        attempt::run(run, control)
+        attempt::run(run, self.threads, control)
     }
 }

@@ -11,5 +11,6 @@ async fn main() -> anyhow::Result<Exit> {
     torch::set_up();
     let stop = stop_on_signal()?;
 
-    worker::run(settings, Classifier, stop).await
+    let trainer = Classifier { threads: torch::default_threads() };
+    worker::run(settings, trainer, stop).await
 }

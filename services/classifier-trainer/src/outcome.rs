@@ -15,8 +15,7 @@ use crate::{
     history::best_epoch,
     pictures::{draw_confusion, draw_curves},
     state::State,
-    train::Task,
-    validation::validate,
+    train::{Pace, Task},
 };
 
 /// Saves the final state, then keeps the best model, its confusion matrix and the curves.
@@ -25,29 +24,35 @@ use crate::{
 /// When something cannot be stored.
 pub(crate) fn conclude(
     task: &Task<'_>,
-    state: State,
-    images_per_second: Option<f64>,
+    state: &State,
+    pace: &Pace,
     control: &mut dyn Control,
 ) -> Result<RunResult, RunError> {
-    task.save(&state, CheckpointRole::Final, control)?;
+    task.save(state, CheckpointRole::Final, control)?;
     let best = best_epoch(&state.history).expect("a run has at least one epoch");
     no_grad(|| {
         for (name, mut tensor) in state.model.tensors() {
             tensor.copy_(&state.best[&name]);
         }
     });
-    let smoothing = task.params.label_smoothing;
-    let confusion = validate(&state.model, &task.val_batches(), smoothing, || Ok(()))?.confusion;
+    let confusion = match task.validate(state, pace, control) {
+        // The final state is on its way already; the next attempt concludes from there.
+        Err(RunError::Stopped(cause)) if cause.wants_checkpoint() => {
+            control.flush()?;
+            return Err(RunError::Stopped(cause));
+        }
+        other => other?.confusion,
+    };
 
     let model = task.run.folder.join("model.safetensors");
-    export(task, &state, best, &model)?;
+    export(task, state, best, &model)?;
     control.artifact("model.safetensors", &model)?;
     let curves = task.run.folder.join("curves.png");
     keep_picture(&curves, draw_curves(&curves, &state.history), control)?;
     let matrix = task.run.folder.join("confusion.png");
     keep_picture(&matrix, draw_confusion(&matrix, &task.images.classes, &confusion), control)?;
     control.flush()?;
-    Ok(RunResult { metrics: metrics(task, &state, best, images_per_second), artifacts: Vec::new() })
+    Ok(RunResult { metrics: metrics(task, state, best, pace), artifacts: Vec::new() })
 }
 
 /// Writes the best model under torchvision's names, with what is needed to use it.
@@ -90,18 +95,13 @@ fn keep_picture(path: &Path, drawn: anyhow::Result<()>, control: &mut dyn Contro
     }
 }
 
-fn metrics(
-    task: &Task<'_>,
-    state: &State,
-    best: usize,
-    images_per_second: Option<f64>,
-) -> BTreeMap<String, f64> {
+fn metrics(task: &Task<'_>, state: &State, best: usize, pace: &Pace) -> BTreeMap<String, f64> {
     let last = state.history.last().expect("a run has at least one epoch");
     let mut metrics = last.by_name();
     metrics.insert("best_val_accuracy".into(), state.history[best].val_accuracy);
     metrics.insert("best_epoch".into(), (best + 1) as f64);
     metrics.insert("epochs".into(), state.history.len() as f64);
     metrics.insert("unreadable_images".into(), task.images.unreadable as f64);
-    metrics.extend(images_per_second.map(|speed| ("images_per_second".into(), speed)));
+    metrics.extend(pace.images_per_second(&task.plan).map(|speed| ("images_per_second".into(), speed)));
     metrics
 }

@@ -6,7 +6,7 @@ use contract::classifier::{ClassifierParams, Precision as PrecisionParam};
 use tch::{Device, Kind, Tensor};
 use torch::{AdamW, AdamWOptions, Precision};
 
-use crate::{ResNet, ResNetConfig, StepOutcome, history::EpochFigures};
+use crate::{ResNet, ResNetConfig, StepOutcome, history::EpochFigures, train::Means};
 
 /// A run between two steps.
 #[derive(Debug)]
@@ -33,12 +33,7 @@ pub(crate) struct State {
 
 impl State {
     /// The state before the first step.
-    pub(crate) fn fresh(
-        params: &ClassifierParams,
-        classes: usize,
-        accumulation: u32,
-        device: Device,
-    ) -> Self {
+    pub(crate) fn fresh(params: &ClassifierParams, classes: usize, means: Means, device: Device) -> Self {
         let precision = match params.precision {
             PrecisionParam::Fp32 => Precision::Fp32,
             PrecisionParam::Bf16 => Precision::Bf16,
@@ -53,8 +48,8 @@ impl State {
             sums: Tensor::zeros([2], (Kind::Double, device)),
             history: Vec::new(),
             best: BTreeMap::new(),
-            threads: torch::default_threads(),
-            accumulation,
+            threads: means.threads,
+            accumulation: means.accumulation,
             loss: None,
             gradient_norm: None,
         }

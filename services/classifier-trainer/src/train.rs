@@ -23,13 +23,22 @@ use crate::{
     plan::Plan,
     state::State,
     step::train_step,
-    validation::validate,
+    validation::{Validation, validate},
 };
 
 /// The loss is read from the device every so many steps, because reading waits for it.
 const STEPS_BETWEEN_LOSSES: u64 = 10;
 /// And at least so often, where steps are slow.
 const TIME_BETWEEN_LOSSES: Duration = Duration::from_secs(1);
+
+/// What an attempt computes with, unless its checkpoint says otherwise.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Means {
+    /// Threads, on the CPU.
+    pub(crate) threads: u32,
+    /// Parts a batch is computed in.
+    pub(crate) accumulation: u32,
+}
 
 /// What stays the same throughout an attempt.
 pub(crate) struct Task<'a> {
@@ -48,17 +57,17 @@ pub(crate) struct Task<'a> {
 pub(crate) fn train(
     run: &Run,
     params: &ClassifierParams,
-    accumulation: u32,
+    means: Means,
     control: &mut dyn Control,
 ) -> Result<RunResult, RunError> {
     let images = data::open(params, &run.data_roots, control, |control| {
         control.report(Progress { step: resumed_from(run), ..Progress::default() });
         control.stop().map_or(Ok(()), |cause| Err(RunError::Stopped(cause)))
     })?;
-    let plan = Plan::new(params, images.train.files().len(), accumulation)?;
+    let plan = Plan::new(params, images.train.files().len(), means.accumulation)?;
     let identity = Identity::new(params, &images);
     let task = Task { run, params, images: &images, plan, identity, device: torch::device() };
-    let mut state = task.begin(accumulation, control)?;
+    let mut state = task.begin(means, control)?;
     use_threads(state.threads);
 
     let augment = data::augment(params.augment);
@@ -98,13 +107,13 @@ pub(crate) fn train(
             return Err(task.stop(&state, cause, control));
         }
     }
-    outcome::conclude(&task, state, pace.images_per_second(&plan), control)
+    outcome::conclude(&task, &state, &pace, control)
 }
 
 impl Task<'_> {
     /// The state to go on from.
-    fn begin(&self, accumulation: u32, control: &mut dyn Control) -> Result<State, RunError> {
-        let mut state = State::fresh(self.params, self.images.classes.len(), accumulation, self.device);
+    fn begin(&self, means: Means, control: &mut dyn Control) -> Result<State, RunError> {
+        let mut state = State::fresh(self.params, self.images.classes.len(), means, self.device);
         if let Some(resume) = &self.run.resume {
             self.identity.restore(&resume.path, &mut state)?;
         } else if let Some(weights) = &self.params.init_from {
@@ -124,13 +133,7 @@ impl Task<'_> {
         }
         let steps = self.plan.steps_per_epoch;
         let (train_loss, train_accuracy) = state.train_figures(steps, steps * self.plan.batch_size);
-        let progress = self.progress(state, pace);
-        let smoothing = self.params.label_smoothing;
-        let validation = validate(&state.model, &self.val_batches(), smoothing, || {
-            control.report(progress.clone());
-            control.stop().map_or(Ok(()), |cause| Err(RunError::Stopped(cause)))
-        });
-        let validation = match validation {
+        let validation = match self.validate(state, pace, control) {
             Err(RunError::Stopped(cause)) => return Err(self.stop(state, cause, control)),
             other => other?,
         };
@@ -177,10 +180,23 @@ impl Task<'_> {
         RunError::Stopped(cause)
     }
 
-    pub(crate) fn val_batches(&self) -> ValBatches<'_> {
+    /// Judges the model by what is held out.
+    ///
+    /// # Errors
+    /// [`RunError::Stopped`] when it was told to stop meanwhile; nothing has been saved then.
+    pub(crate) fn validate(
+        &self,
+        state: &State,
+        pace: &Pace,
+        control: &mut dyn Control,
+    ) -> Result<Validation, RunError> {
         // Without gradients, a batch takes less memory than a part of one with them.
-        let batch_size = self.plan.batch_size.div_ceil(u64::from(self.params.accumulation)).max(1);
-        ValBatches::new(&self.images.val, self.params.image_size, batch_size as usize)
+        let batch_size = self.plan.batch_size.div_ceil(u64::from(state.accumulation)) as usize;
+        let batches = ValBatches::new(&self.images.val, self.params.image_size, batch_size);
+        validate(&state.model, &batches, self.params.label_smoothing, || {
+            control.report(self.progress(state, pace));
+            control.stop().map_or(Ok(()), |cause| Err(RunError::Stopped(cause)))
+        })
     }
 
     fn diverged(&self, state: &State) -> Failure {
@@ -201,7 +217,7 @@ impl Task<'_> {
 }
 
 /// How fast steps are, and the last loss that was read.
-struct Pace {
+pub(crate) struct Pace {
     steps: u64,
     busy: Duration,
     loss: Option<f64>,
@@ -227,7 +243,7 @@ impl Pace {
         (0 < self.steps).then(|| self.steps as f64 / self.busy.as_secs_f64())
     }
 
-    fn images_per_second(&self, plan: &Plan) -> Option<f64> {
+    pub(crate) fn images_per_second(&self, plan: &Plan) -> Option<f64> {
         self.steps_per_second().map(|steps| steps * plan.batch_size as f64)
     }
 }

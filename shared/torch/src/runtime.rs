@@ -23,9 +23,11 @@ pub fn device() -> Device {
     if Cuda::is_available() { Device::Cuda(0) } else { Device::Cpu }
 }
 
-/// How many threads a run computes with, unless it goes on from one that used another number: one a core.
+/// How many threads to compute with: what `OMP_NUM_THREADS` says, as everywhere in libtorch; else one a core.
 pub fn default_threads() -> u32 {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32)
+    let set = std::env::var("OMP_NUM_THREADS").ok().and_then(|text| text.trim().parse().ok());
+    set.filter(|threads| 0 < *threads)
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32))
 }
 
 /// Computes with exactly so many threads on this thread from now on. Sums are split over threads, and the order of

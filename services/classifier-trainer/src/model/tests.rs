@@ -39,6 +39,8 @@ fn parameters_have_torchvisions_names_and_shapes() {
 
 #[test]
 fn each_stem_and_precision_gives_logits_in_fp32() {
+    // Other tests run beside this one.
+    torch::use_threads(1);
     let images = Tensor::zeros([2, 3, 32, 32], (Kind::Float, Device::Cpu));
     for stem in [Stem::Imagenet, Stem::Small] {
         for precision in [Precision::Fp32, Precision::Bf16] {

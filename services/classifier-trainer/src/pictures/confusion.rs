@@ -26,6 +26,8 @@ struct Layout {
     cell: i32,
     names: i32,
     font: u32,
+    /// Whether names below the columns stand upright, because they are too long to lie.
+    turned: bool,
     size: (u32, u32),
 }
 
@@ -39,7 +41,8 @@ impl Layout {
             if classes.len() <= MOST_NAMED { 24 + longest as i32 * font as i32 * 2 / 3 } else { EDGE };
         // Wide enough for the title.
         let width = (names + cell * count + EDGE).max(560);
-        Self { cell, names, font, size: (width as u32, (TOP + cell * count + names) as u32) }
+        let turned = cell < longest as i32 * font as i32 * 2 / 3;
+        Self { cell, names, font, turned, size: (width as u32, (TOP + cell * count + names) as u32) }
     }
 }
 
@@ -84,8 +87,12 @@ fn draw<'a>(
         let middle = place(index) + layout.cell / 2;
         let beside = text(layout.font, INK, HPos::Right, VPos::Center);
         area.draw(&Text::new(name.clone(), (layout.names - 8, TOP + middle), beside))?;
-        // Turned, text hangs by the end that comes first when it is read from below.
-        let below = text(layout.font, INK, HPos::Right, VPos::Center).transform(FontTransform::Rotate270);
+        let below = if layout.turned {
+            // Turned, text hangs by its end, which is above.
+            text(layout.font, INK, HPos::Right, VPos::Center).transform(FontTransform::Rotate270)
+        } else {
+            text(layout.font, INK, HPos::Center, VPos::Top)
+        };
         let bottom = TOP + place(classes.len()) + 8;
         area.draw(&Text::new(name, (layout.names + middle, bottom), below))?;
     }

@@ -15,7 +15,7 @@ const SIZE: (u32, u32) = (1200, 480);
 
 /// One of the two charts.
 struct Panel {
-    title: &'static str,
+    title: String,
     train: Vec<(f64, f64)>,
     val: Vec<(f64, f64)>,
     range: (f64, f64),
@@ -33,9 +33,9 @@ pub(crate) fn draw_curves(path: &Path, history: &[EpochFigures]) -> anyhow::Resu
     let margin = ((most - least) * 0.08).max(0.01);
     let loss_range = ((least - margin).max(0.0), most + margin);
     let panels = [
-        Panel { title: "Loss", train: train_loss, val: val_loss, range: loss_range, percent: false },
+        Panel { title: "Loss".into(), train: train_loss, val: val_loss, range: loss_range, percent: false },
         Panel {
-            title: "Accuracy",
+            title: accuracy_title(history),
             train: points(|e| e.train_accuracy),
             val: points(|e| e.val_accuracy),
             range: (0.0, 1.02),
@@ -51,6 +51,15 @@ pub(crate) fn draw_curves(path: &Path, history: &[EpochFigures]) -> anyhow::Resu
     })
 }
 
+fn accuracy_title(history: &[EpochFigures]) -> String {
+    match best_epoch(history) {
+        None => "Accuracy".into(),
+        Some(best) => {
+            format!("Accuracy: best {:.1} %, epoch {}", history[best].val_accuracy * 100.0, best + 1)
+        }
+    }
+}
+
 type Area<'a> = DrawingArea<BitMapBackend<'a>, plotters::coord::Shift>;
 type DrawError<'a> = DrawingAreaErrorKind<<BitMapBackend<'a> as DrawingBackend>::ErrorType>;
 
@@ -59,7 +68,7 @@ fn draw<'a>(area: &Area<'a>, panel: &Panel, history: &[EpochFigures]) -> Result<
     let mut chart = ChartBuilder::on(area)
         .margin(18)
         .margin_right(28)
-        .caption(panel.title, text(24, INK, HPos::Left, VPos::Top))
+        .caption(&panel.title, text(24, INK, HPos::Left, VPos::Top))
         .x_label_area_size(48)
         .y_label_area_size(64)
         .build_cartesian_2d(1.0..last_epoch, panel.range.0..panel.range.1)?;
@@ -92,14 +101,6 @@ fn draw<'a>(area: &Area<'a>, panel: &Panel, history: &[EpochFigures]) -> Result<
     if let Some(best) = best_epoch(history) {
         let (x, y) = panel.val[best];
         chart.draw_series([Circle::new((x, y), 8, VAL.stroke_width(2))])?;
-        if panel.percent {
-            let label = format!("best: {:.1} %, epoch {}", y * 100.0, best + 1);
-            let hangs_left = last_epoch / 2.0 < x;
-            let anchor = if hangs_left { HPos::Right } else { HPos::Left };
-            // Below the point, where the curves have come from, there is room.
-            let place = (x, y - 0.05);
-            chart.draw_series([Text::new(label, place, text(17, VAL, anchor, VPos::Top))])?;
-        }
     }
     chart
         .configure_series_labels()

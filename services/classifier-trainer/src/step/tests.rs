@@ -6,6 +6,8 @@ use super::*;
 use crate::ResNetConfig;
 
 fn setting(precision: Precision) -> (ResNet, AdamW, Tensor, Tensor) {
+    // Other tests run beside these.
+    torch::use_threads(1);
     let config = ResNetConfig { arch: Arch::Resnet18, stem: Stem::Small, classes: 3, precision };
     let model = ResNet::new(config, Device::Cpu, 7);
     let optimizer = AdamW::new(model.parameters(), AdamWOptions::default());

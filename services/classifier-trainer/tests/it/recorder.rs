@@ -32,7 +32,11 @@ pub(crate) struct Recorder {
     checkpoint_at: BTreeSet<u64>,
     folder: PathBuf,
     pub(crate) reports: Vec<Progress>,
-    pub(crate) checkpoints: Vec<(u64, CheckpointRole, PathBuf)>,
+    pub(crate) checkpoints: Vec<(u64, CheckpointRole)>,
+    /// Where those were written that were written: the ones that were due, and the last.
+    pub(crate) written: BTreeMap<u64, PathBuf>,
+    /// The newest one, while it waits; a newer one takes its place, as in a worker.
+    waiting: Option<Snapshot>,
     pub(crate) metrics: Vec<(u64, BTreeMap<String, f64>)>,
     pub(crate) notes: Vec<String>,
     pub(crate) artifacts: BTreeMap<String, PathBuf>,
@@ -47,13 +51,17 @@ impl Control for Recorder {
         self.reports.last().is_some_and(|progress| self.checkpoint_at.contains(&progress.step))
     }
 
-    fn checkpoint(&mut self, mut snapshot: Snapshot) {
-        let path = self.folder.join(format!("{}-{}.safetensors", self.checkpoints.len(), snapshot.step));
-        (snapshot.write)(&path).unwrap();
-        self.checkpoints.push((snapshot.step, snapshot.role, path));
+    fn checkpoint(&mut self, snapshot: Snapshot) {
+        self.checkpoints.push((snapshot.step, snapshot.role));
+        let is_due = self.checkpoint_due() && snapshot.role == CheckpointRole::Periodic;
+        self.waiting = Some(snapshot);
+        if is_due {
+            self.write();
+        }
     }
 
     fn flush(&mut self) -> Result<(), RunError> {
+        self.write();
         Ok(())
     }
 
@@ -79,10 +87,21 @@ impl Control for Recorder {
     }
 }
 
+impl Recorder {
+    fn write(&mut self) {
+        if let Some(mut snapshot) = self.waiting.take() {
+            let path = self.folder.join(format!("{}.safetensors", snapshot.step));
+            (snapshot.write)(&path).unwrap();
+            self.written.insert(snapshot.step, path);
+        }
+    }
+}
+
 /// A job with a folder of its own.
 pub(crate) struct Job {
     pub(crate) folder: tempfile::TempDir,
     params: Value,
+    threads: u32,
 }
 
 /// What an attempt came to.
@@ -95,14 +114,19 @@ impl Job {
     /// A job whose data is `images/` in its folder, yet to be filled.
     pub(crate) fn new(mut params: Value) -> Self {
         params.as_object_mut().unwrap().entry("data").or_insert_with(|| "images".into());
-        Self { folder: tempfile::tempdir().unwrap(), params }
+        Self { folder: tempfile::tempdir().unwrap(), params, threads: 1 }
     }
 
     /// Another job on the same images.
     pub(crate) fn with(self, name: &str, value: Value) -> Self {
-        let mut params = self.params;
+        let mut params = self.params.clone();
         params[name] = value;
-        Self { params, folder: self.folder }
+        Self { params, ..self }
+    }
+
+    /// The same job on a machine with more cores.
+    pub(crate) fn on_threads(self, threads: u32) -> Self {
+        Self { threads, ..self }
     }
 
     pub(crate) fn images(&self) -> PathBuf {
@@ -128,11 +152,14 @@ impl Job {
             folder,
             reports: Vec::new(),
             checkpoints: Vec::new(),
+            written: BTreeMap::new(),
+            waiting: None,
             metrics: Vec::new(),
             notes: Vec::new(),
             artifacts: BTreeMap::new(),
         };
-        let outcome = Classifier.run(&self.run(resume), &mut recorder);
+        let outcome = Classifier { threads: self.threads }.run(&self.run(resume), &mut recorder);
+        recorder.write();
         Attempt { outcome, recorder }
     }
 
@@ -141,7 +168,7 @@ impl Job {
         let grant = Grant {
             job_id: "test".parse().unwrap(),
             attempt: 1,
-            workload: Classifier.workload(),
+            workload: Classifier { threads: 1 }.workload(),
             profile: None,
             params: self.params.as_object().unwrap().clone(),
             labels: BTreeMap::new(),
@@ -175,7 +202,7 @@ impl Job {
 impl Attempt {
     /// The newest checkpoint, to go on from.
     pub(crate) fn latest(&self) -> Option<(u64, PathBuf)> {
-        self.recorder.checkpoints.last().map(|(step, _, path)| (*step, path.clone()))
+        self.recorder.written.last_key_value().map(|(step, path)| (*step, path.clone()))
     }
 
     /// The bytes of the final checkpoint.
@@ -183,9 +210,9 @@ impl Attempt {
         if let Err(error) = &self.outcome {
             panic!("the run did not end: {error}");
         }
-        let (_, role, path) = self.recorder.checkpoints.last().expect("a run ends with a checkpoint");
+        let (step, role) = self.recorder.checkpoints.last().expect("a run ends with a checkpoint");
         assert_eq!(*role, CheckpointRole::Final);
-        std::fs::read(path).unwrap()
+        std::fs::read(&self.recorder.written[step]).unwrap()
     }
 
     pub(crate) fn failure(&self) -> &contract::Failure {

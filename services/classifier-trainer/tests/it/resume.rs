@@ -53,6 +53,15 @@ fn a_run_stopped_after_every_step_ends_with_the_same_bytes() {
 }
 
 #[test]
+fn a_run_keeps_its_number_of_threads_on_a_machine_with_another() {
+    let job = job("fp32").on_threads(2);
+    let undisturbed = job.attempt(None, StopAt::Never).final_bytes();
+    let stopped = job.attempt(None, StopAt::Step(4, StopCause::Preempted));
+    let job = job.on_threads(1);
+    assert!(undisturbed == after_stop(&job, &stopped));
+}
+
+#[test]
 fn parts_of_a_batch_resume_exactly_too() {
     let job = job("fp32").with("batch_size", json!(8)).with("accumulation", json!(4));
     let undisturbed = job.attempt(None, StopAt::Never).final_bytes();
@@ -83,14 +92,22 @@ fn a_run_that_is_killed_repeats_the_steps_since_its_last_checkpoint_exactly() {
             StopAt::Step(checkpoint + 2, StopCause::Cancelled),
             BTreeSet::from([checkpoint]),
         );
-        let kept = killed
-            .recorder
-            .checkpoints
-            .iter()
-            .find(|(step, role, _)| *step == checkpoint && *role == CheckpointRole::Periodic);
-        let (step, _, path) = kept.expect("it was due").clone();
-        assert!(undisturbed == job.attempt(Some((step, path)), StopAt::Never).final_bytes(), "{checkpoint}");
+        let path = killed.recorder.written[&checkpoint].clone();
+        assert!(
+            undisturbed == job.attempt(Some((checkpoint, path)), StopAt::Never).final_bytes(),
+            "{checkpoint}"
+        );
     }
+}
+
+#[test]
+fn a_run_goes_on_exactly_from_the_checkpoint_of_its_best_epoch() {
+    let job = job("fp32");
+    let undisturbed = job.attempt(None, StopAt::Never).final_bytes();
+    // The first epoch is the best one so far; the run is killed in the step after it.
+    let killed = job.attempt(None, StopAt::Step(4, StopCause::Superseded));
+    assert_eq!(killed.recorder.checkpoints, [(3, CheckpointRole::Best)]);
+    assert!(undisturbed == after_stop(&job, &killed));
 }
 
 #[test]
