@@ -11,14 +11,14 @@ use std::{
 use contract::{Failure, checkpoints::CheckpointRole};
 use tokio::{sync::watch, time::Instant};
 
-use crate::{RunError, Snapshot, backoff::Backoff, run_state::RunState, teller::Teller, worker::Worker};
+use crate::{
+    RunError, Snapshot, backoff::Backoff, overseer::plus, run_state::RunState, teller::Teller, worker::Worker,
+};
 use backlog::Backlog;
 use keep::{NotKept, Writing};
 
 /// How long a run waits at its end for what could not be kept yet, such as while the broker restarts.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(5 * 60);
-/// The share of the grace time after which a run that must stop no longer waits: the rest is for its good-bye.
-const SHARE_OF_GRACE: f64 = 0.8;
 
 /// One run's writer.
 pub(crate) struct Checkpointer {
@@ -86,14 +86,14 @@ impl Checkpointer {
         }
     }
 
-    /// Ends when it makes no sense to wait any longer.
+    /// Ends when it makes no sense to wait any longer. The last fifth of the grace time is for the good-bye.
     async fn patience(&self) {
         let started = Instant::now();
+        let patience_once_stopped = self.grace / 5 * 4;
         let mut stops = self.run.stops();
         loop {
             let stop = *stops.borrow_and_update();
-            let until =
-                stop.map_or(started + FLUSH_PATIENCE, |stop| stop.since + self.grace.mul_f64(SHARE_OF_GRACE));
+            let until = stop.map_or(started + FLUSH_PATIENCE, |stop| plus(stop.since, patience_once_stopped));
             tokio::select! {
                 () = tokio::time::sleep_until(until) => return,
                 Ok(()) = stops.changed() => {}

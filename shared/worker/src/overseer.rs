@@ -104,7 +104,7 @@ impl Overseer {
 }
 
 /// The moment `duration` after `moment`, or a year after where that cannot be told.
-fn plus(moment: Instant, duration: Duration) -> Instant {
+pub(crate) fn plus(moment: Instant, duration: Duration) -> Instant {
     const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
     moment + duration.min(YEAR)
 }

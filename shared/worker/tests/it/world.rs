@@ -33,8 +33,14 @@ pub(crate) struct World {
     pub(crate) store: ObjectStore,
     pub(crate) counterpart: Counterpart,
     folder: TempDir,
-    events: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    events: Arc<Mutex<Vec<Heard>>>,
     _playing: JoinSet<()>,
+}
+
+/// An event that was told, unread.
+struct Heard {
+    kind: String,
+    body: Vec<u8>,
 }
 
 /// A worker that runs beside the test.
@@ -72,7 +78,8 @@ impl World {
         let (heard, mut listener) = (events.clone(), broker.listen(&["attempt.#"]).await.unwrap());
         playing.spawn(async move {
             while let Some(event) = listener.next().await {
-                heard.lock().unwrap().push((contract::kind_of(&event.body).unwrap(), event.body));
+                let kind = contract::kind_of(&event.body).unwrap();
+                heard.lock().unwrap().push(Heard { kind, body: event.body });
             }
         });
         Self { vhost, broker, store, counterpart, folder, events, _playing: playing }
@@ -114,13 +121,13 @@ impl World {
     /// Every event of a kind that was heard so far.
     pub(crate) fn events<M: Message>(&self) -> Vec<M> {
         let events = self.events.lock().unwrap();
-        let of_kind = events.iter().filter(|(kind, _)| kind == M::KIND);
-        of_kind.map(|(_, body)| contract::decode(body).unwrap()).collect()
+        let of_kind = events.iter().filter(|heard| heard.kind == M::KIND);
+        of_kind.map(|heard| contract::decode(&heard.body).unwrap()).collect()
     }
 
     /// How many events of a kind were heard so far.
     pub(crate) fn count<M: Message>(&self) -> usize {
-        self.events.lock().unwrap().iter().filter(|(kind, _)| kind == M::KIND).count()
+        self.events.lock().unwrap().iter().filter(|heard| heard.kind == M::KIND).count()
     }
 
     /// Waits for an event that `fits`.
