@@ -1,7 +1,7 @@
 //! What to do with a job: pure functions of (policy, ledger, now). No broker, no clock, no disk.
 //!
-//! [`resolve`] turns a submission into [`Terms`], which hold until the job ends. [`choose`] picks where the next
-//! attempt runs, [`run_limit`] how long it may, and [`decide`] what follows when it fails.
+//! [`resolve`] turns a submission into [`Terms`], which hold until the job ends. [`choose()`] picks where the next
+//! attempt runs, [`run_limit`] how long it may, and [`decide()`] what follows when it fails.
 
 mod choose;
 mod cost;
