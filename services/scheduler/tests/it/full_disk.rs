@@ -15,7 +15,7 @@ use crate::world::{PATIENCE, World, job, submission};
 /// More than fits into the files that the program may write.
 const JOBS: usize = 400;
 /// Half a mebibyte, in the shell's blocks of 512 or 1024 bytes, and what is done when it is full.
-const WITHOUT_ROOM: &str = "trap '' XFSZ; ulimit -f 1000; exec \"$@\"";
+const WITHOUT_ROOM: &str = "trap '' XFSZ; ulimit -S -f 1000; exec \"$@\"";
 
 #[tokio::test]
 async fn everything_waits_until_there_is_room() -> anyhow::Result<()> {
