@@ -126,6 +126,25 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_with_a_gpu_offers_it_with_its_memory() {
+        if !std::path::Path::new("/proc/driver/nvidia/version").exists() {
+            println!("skipped: there is no NVIDIA driver here");
+            return;
+        }
+        match first_gpu(None).unwrap() {
+            Some(gpu) => {
+                println!("{} with {} MiB", gpu.name, gpu.memory_mib);
+                assert!(1024 < gpu.memory_mib);
+                match Device::detect(None, None) {
+                    Ok(device) => assert_ne!(device.class, class("cpu")),
+                    Err(error) => assert!(error.to_string().contains("set worker.gpu"), "{error}"),
+                }
+            }
+            None => println!("skipped: the driver shows no GPU"),
+        }
+    }
+
+    #[test]
     fn host_memory_is_read() {
         assert_eq!(total_mib("MemTotal:       16384000 kB\nMemFree: 1 kB\n"), Some(16000));
         assert_eq!(total_mib("nothing"), None);
