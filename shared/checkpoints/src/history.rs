@@ -15,6 +15,9 @@ use crate::{
 
 /// How often a change is tried again because others were faster; each time one of them succeeded.
 pub(crate) const TURNS: usize = 100;
+/// The token of a job's first attempt. There is nothing before it to go on from, so its first commit may open the
+/// history, and a job that leaves no checkpoint leaves no history either.
+pub const FIRST_TOKEN: u32 = 1;
 
 /// One job's history. Any number of processes may use it at once.
 #[derive(Debug)]
@@ -52,6 +55,7 @@ impl History {
     }
 
     /// Verifies the bytes and writes the manifest: that write is the commit. Committing one file twice is one commit.
+    /// The first attempt need not have opened the history: its first commit does.
     ///
     /// # Errors
     /// [`HistoryError::Fenced`] when a newer token has opened the history, [`StoreError::Damaged`] when the bytes are
@@ -135,7 +139,7 @@ impl History {
         }
         let token = manifest.token;
         self.expect_newest(head, token)?;
-        if head.newest_token < token {
+        if head.newest_token < token && token != FIRST_TOKEN {
             return Err(HistoryError::NotOpened { job: self.job.clone(), token });
         }
         if head.leaving.contains(&manifest.key) {
@@ -147,7 +151,7 @@ impl History {
             return Err(HistoryError::Late { job: self.job.clone(), token, step: manifest.step, newest });
         }
         let change = Change::Committed { token, step: manifest.step, key: manifest.key.clone() };
-        let mut entry = head.after(change);
+        let mut entry = Entry { newest_token: token, ..head.after(change) };
         entry.checkpoints.push(Manifest { committed_at: entry.at, ..manifest.clone() });
         Ok(Judgement::Write(entry))
     }

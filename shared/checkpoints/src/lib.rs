@@ -20,6 +20,6 @@ mod store;
 mod upload;
 
 pub use error::{HistoryError, StoreError};
-pub use history::History;
+pub use history::{FIRST_TOKEN, History};
 pub use stage::{Staged, Uploaded};
 pub use store::ObjectStore;

@@ -25,6 +25,7 @@ macro_rules! checkpoint_request {
 }
 
 /// An attempt opens its job's history: from now on only its token may commit. Refused as fenced when a newer one has.
+/// The first attempt may leave it out: its first commit opens the history too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OpenHistory {
     /// The job.

@@ -133,6 +133,26 @@ async fn an_entry_that_is_damaged_stops_the_history_and_is_named() -> anyhow::Re
 }
 
 #[tokio::test]
+async fn only_the_first_attempt_may_leave_the_opening_to_its_first_commit() -> anyhow::Result<()> {
+    let folder = TempDir::new()?;
+    let store = open(&folder)?;
+    let history = History::of(store.clone(), job("a"));
+
+    let second = upload(&store, 2, 20, b"of the second").await?;
+    let refused = history.commit(&commit_of(&second, 2, 20)).await;
+    ensure!(matches!(refused, Err(HistoryError::NotOpened { token: 2, .. })), "{refused:?}");
+
+    let first = upload(&store, 1, 10, b"of the first").await?;
+    let committed = history.commit(&commit_of(&first, 1, 10)).await?;
+    assert_eq!(history.open(2).await?, (Some(committed), Vec::new()));
+
+    let late = upload(&store, 1, 11, b"of the first again").await?;
+    let refused = history.commit(&commit_of(&late, 1, 11)).await;
+    ensure!(matches!(refused, Err(HistoryError::Fenced { token: 1, newest: 2, .. })), "{refused:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_not_the_jobs_own_is_refused() -> anyhow::Result<()> {
     let folder = TempDir::new()?;
     let store = open(&folder)?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use broker::RequestError;
-use checkpoints::StoreError;
+use checkpoints::{FIRST_TOKEN, StoreError};
 use contract::{
     Failure, Refusal, StopCause,
     checkpoints::{Manifest, OpenHistory, OpenedHistory},
@@ -55,8 +55,12 @@ impl Attempt {
         Ok((Run { grant: self.grant.clone(), resume, folder, data_roots }, opened.damaged))
     }
 
-    /// Opens the job's history under this attempt's token, however long the checkpoint-store is away.
+    /// Opens the job's history under this attempt's token, however long the checkpoint-store is away. The first attempt
+    /// has nothing to go on from: its first commit opens the history.
     async fn open_history(&self) -> Result<OpenedHistory, AttemptEnd> {
+        if self.grant.attempt == FIRST_TOKEN {
+            return Ok(OpenedHistory { latest: None, damaged: Vec::new() });
+        }
         let open = OpenHistory { job_id: self.grant.job_id.clone(), token: self.grant.attempt };
         let mut backoff = Backoff::new();
         loop {
