@@ -44,6 +44,12 @@ impl Program {
         Self::trainer(worker, "classifier-trainer", &[])
     }
 
+    /// `rekindle up`: scheduler, checkpoint-store and one classifier-trainer, kept running.
+    pub fn up() -> Self {
+        let arguments = &["up", "--trainers", "1"];
+        Self { name: "up".into(), file: "rekindle", arguments, variables: Vec::new() }
+    }
+
     fn trainer(worker: &str, file: &'static str, arguments: &'static [&'static str]) -> Self {
         let id = ("REKINDLE__WORKER__ID".to_owned(), worker.to_owned());
         Self { name: worker.into(), file, arguments, variables: vec![id] }

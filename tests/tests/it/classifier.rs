@@ -1,14 +1,8 @@
 //! The real trainer on real images: killed, it ends with the same bytes.
 
-use std::path::Path;
-
 use contract::{JobId, SubmitJob, Workload, classifier, control::JobState};
-use image::{Rgb, RgbImage};
 use serde_json::json;
-use system_tests::{Program, System};
-
-const CLASSES: [(&str, [u8; 3]); 2] = [("blue", [40, 60, 200]), ("orange", [220, 120, 30])];
-const IMAGES_A_CLASS: u8 = 24;
+use system_tests::{Program, System, draw_images};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_run_ends_with_the_same_bytes() {
@@ -55,19 +49,4 @@ async fn model(system: &System, job: &JobId) -> Vec<u8> {
     let model = result.artifacts.iter().find(|artifact| artifact.name.ends_with(".safetensors"));
     let model = model.unwrap_or_else(|| panic!("no model among {:?}", result.artifacts));
     std::fs::read(system.path().join("checkpoints").join(&model.key)).unwrap()
-}
-
-/// Squares of each class's colour, each a little different.
-fn draw_images(folder: &Path) {
-    for (class, [red, green, blue]) in CLASSES {
-        let folder = folder.join(class);
-        std::fs::create_dir_all(&folder).unwrap();
-        for number in 0..IMAGES_A_CLASS {
-            let picture = RgbImage::from_fn(16, 16, |x, y| {
-                let shade = (x as u8 * 3) ^ (y as u8 * 5) ^ number;
-                Rgb([red ^ (shade & 15), green ^ (shade & 7), blue ^ (shade & 31)])
-            });
-            picture.save(folder.join(format!("{number:02}.png"))).unwrap();
-        }
-    }
 }
