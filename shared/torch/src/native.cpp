@@ -6,6 +6,7 @@
 #include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/as_strided.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
@@ -39,6 +40,17 @@ bool same_layout(const at::Tensor &a, const at::Tensor &b) {
     if (a.size(d) != 1 && a.stride(d) != b.stride(d)) return false;
   }
   return true;
+}
+
+// The tensor's memory as one row. Only for tensors without holes, as all here are.
+at::Tensor flat(const at::Tensor &tensor) {
+  return tensor.is_contiguous() ? tensor : tensor.as_strided({tensor.numel()}, {1});
+}
+
+// The same for each. The fused kernel is twice as fast on rows as on tensors with channels last.
+std::vector<at::Tensor> flat(std::vector<at::Tensor> tensors) {
+  for (auto &tensor : tensors) tensor = flat(tensor);
+  return tensors;
 }
 
 } // namespace
@@ -80,8 +92,8 @@ char *rekindle_adamw(at::Tensor *const *parameters, at::Tensor *const *gradients
       if (!same_layout(params[i], grads[i])) grads[i] = at::empty_like(params[i]).copy_(grads[i]);
     }
     std::vector<at::Tensor> steps(count, *step);
-    at::_fused_adamw_(params, grads, list(averages, count), list(squares, count), {}, steps, lr, beta1, beta2,
-                      weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false, *divisor);
+    at::_fused_adamw_(flat(params), flat(grads), flat(list(averages, count)), flat(list(squares, count)), {}, steps, lr,
+                      beta1, beta2, weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false, *divisor);
   });
 }
 }
