@@ -18,6 +18,7 @@ impl Meters {
         Self {
             bytes: telemetry::counter(
                 "rekindle.checkpoints.bytes",
+                "By",
                 "Bytes of the checkpoints that were committed",
             ),
             duration: telemetry::histogram(
@@ -25,7 +26,11 @@ impl Meters {
                 "s",
                 "How long a commit takes, reading its bytes included",
             ),
-            refused: telemetry::counter("rekindle.checkpoints.refused", "Requests that were refused"),
+            refused: telemetry::counter(
+                "rekindle.checkpoints.refused",
+                "{request}",
+                "Requests that were refused, by reason",
+            ),
         }
     }
 
@@ -35,6 +40,6 @@ impl Meters {
     }
 
     pub(crate) fn refused(&self, refused: &Refused) {
-        self.refused.add(1, &[KeyValue::new("reason", format!("{:?}", refused.reason))]);
+        self.refused.add(1, &[KeyValue::new("reason", refused.reason.as_str())]);
     }
 }

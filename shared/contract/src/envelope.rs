@@ -64,6 +64,20 @@ pub enum Refusal {
     Unavailable,
 }
 
+impl Refusal {
+    /// The reason as it stands in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::Fenced => "fenced",
+            Self::Limit => "limit",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
 /// Why bytes are not the expected message.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {

@@ -1,6 +1,4 @@
-//! Against a collector in this process: a small HTTP server that keeps what it is sent.
-
-mod collector;
+//! Against a collector in this process.
 
 use std::{
     io::Write,
@@ -8,15 +6,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use opentelemetry_proto::tonic::{
-    collector::{metrics::v1::ExportMetricsServiceRequest, trace::v1::ExportTraceServiceRequest},
-    trace::v1::Span,
-};
-use prost::Message;
+use local_collector::{Collector, Metric};
 use serde_json::Value;
 use tracing::{info, info_span};
 
-use self::collector::{Collector, Post};
 use crate::{Guard, LogFormat, Options, set_parent, subscriber, traceparent};
 
 fn options(format: LogFormat, endpoint: Option<&str>) -> Options {
@@ -30,16 +23,6 @@ fn as_service<T>(service: &'static str, endpoint: Option<&str>, work: impl FnOnc
     let result = tracing::subscriber::with_default(subscriber, work);
     drop(guard);
     result
-}
-
-fn spans(posts: &[Post]) -> Vec<Span> {
-    posts
-        .iter()
-        .filter(|(path, _)| path == "/v1/traces")
-        .flat_map(|(_, body)| ExportTraceServiceRequest::decode(body.as_slice()).unwrap().resource_spans)
-        .flat_map(|resource| resource.scope_spans)
-        .flat_map(|scope| scope.spans)
-        .collect()
 }
 
 #[test]
@@ -56,11 +39,12 @@ fn one_trace_goes_through_two_services() {
         span.in_scope(|| info!("computes"));
     });
 
-    let spans = spans(&collector.received());
+    let spans = collector.spans();
     let find = |name: &str| spans.iter().find(|span| span.name == name).unwrap();
     let (offer, attempt) = (find("offer"), find("attempt"));
     assert_eq!(offer.trace_id, attempt.trace_id);
-    assert_eq!(offer.span_id, attempt.parent_span_id);
+    assert_eq!(offer.span_id, attempt.parent_id);
+    assert_eq!((offer.service.as_str(), attempt.service.as_str()), ("scheduler", "trainer"));
 }
 
 #[test]
@@ -68,19 +52,16 @@ fn instruments_reach_the_collector() {
     let collector = Collector::start();
     let guard = Guard::open("scheduler", Some(collector.endpoint())).unwrap();
     guard.provide_metrics();
-    crate::counter("rekindle.jobs.ended", "Jobs that ended.").add(3, &[]);
+    crate::counter("rekindle.jobs.ended", "{job}", "Jobs that ended").add(3, &[]);
     drop(guard);
 
-    let names: Vec<String> = collector
-        .received()
-        .iter()
-        .filter(|(path, _)| path == "/v1/metrics")
-        .flat_map(|(_, body)| ExportMetricsServiceRequest::decode(body.as_slice()).unwrap().resource_metrics)
-        .flat_map(|resource| resource.scope_metrics)
-        .flat_map(|scope| scope.metrics)
-        .map(|metric| metric.name)
-        .collect();
-    assert_eq!(names, ["rekindle.jobs.ended"]);
+    let expected = Metric {
+        service: "scheduler".into(),
+        name: "rekindle.jobs.ended".into(),
+        unit: "{job}".into(),
+        description: "Jobs that ended".into(),
+    };
+    assert_eq!(collector.metrics(), [expected]);
 }
 
 #[test]
@@ -99,9 +80,9 @@ fn what_is_no_trace_context_is_passed_over() {
             span.in_scope(|| ());
         }
     });
-    let spans = spans(&collector.received());
+    let spans = collector.spans();
     assert_eq!(spans.len(), 3);
-    assert!(spans.iter().all(|span| span.parent_span_id.is_empty()));
+    assert!(spans.iter().all(|span| span.parent_id.is_empty()));
 }
 
 #[test]

@@ -14,14 +14,18 @@ pub(crate) struct Meters {
 impl Meters {
     pub(crate) fn new() -> Self {
         Self {
-            ended: telemetry::counter("rekindle.runs.ended", "Runs that have ended on this worker, by end"),
+            ended: telemetry::counter(
+                "rekindle.attempts.ended",
+                "{attempt}",
+                "Attempts that have ended on this worker, by end",
+            ),
             pause: telemetry::histogram(
-                "rekindle.runs.checkpoint.pause",
+                "rekindle.checkpoints.pause",
                 "s",
                 "How long training stood still for a checkpoint",
             ),
             took: telemetry::histogram(
-                "rekindle.runs.checkpoint.duration",
+                "rekindle.checkpoints.duration",
                 "s",
                 "How long a checkpoint took to be written and committed, beside the training",
             ),

@@ -10,6 +10,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("policy", &["contract"]),
     ("telemetry", &[]),
     ("local-broker", &[]),
+    ("local-collector", &[]),
     ("torch", &[]),
     ("settings", &["contract", "policy", "telemetry", "local-broker"]),
     ("broker", &["contract", "telemetry"]),

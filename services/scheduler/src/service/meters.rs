@@ -19,22 +19,27 @@ pub(super) struct Meters {
 impl Meters {
     pub(super) fn new() -> Self {
         Self {
-            ended: telemetry::counter("rekindle.jobs.ended", "jobs that have ended, by state"),
+            ended: telemetry::counter("rekindle.jobs.ended", "{job}", "Jobs that have ended, by state"),
             retried: telemetry::counter(
                 "rekindle.attempts.retried",
-                "attempts that failed and are tried again",
+                "{attempt}",
+                "Attempts that failed and are tried again, by failure class",
             ),
-            leased: telemetry::counter("rekindle.attempts.leased", "attempts that were granted"),
-            jobs: telemetry::gauge("rekindle.jobs", "{job}", "jobs that have not ended, by state"),
+            leased: telemetry::counter(
+                "rekindle.attempts.leased",
+                "{attempt}",
+                "Attempts that were granted, by GPU class",
+            ),
+            jobs: telemetry::gauge("rekindle.jobs", "{job}", "Jobs that have not ended, by state"),
             batch_messages: telemetry::histogram(
                 "rekindle.scheduler.batch.messages",
                 "{message}",
-                "messages handled in one transaction",
+                "Messages handled in one transaction",
             ),
             batch_duration: telemetry::histogram(
                 "rekindle.scheduler.batch.duration",
                 "s",
-                "from reading a batch to its transaction being on disk",
+                "From reading a batch to its transaction being on disk",
             ),
         }
     }
