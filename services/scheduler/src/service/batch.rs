@@ -1,13 +1,11 @@
 //! The messages of one turn of the loop: what they say, what follows, and what becomes of them.
 
 use broker::{Delivery, Disposition, Outgoing, ReplyTo};
-use contract::{
-    DecodeError, JobId, Refusal, Refused, Timestamp,
-};
-use tracing::{Span, debug, info_span, warn};
+use contract::{DecodeError, JobId, Refusal, Refused, Timestamp, lease::ClaimAnswer};
+use tracing::{Span, info, info_span, warn};
 
 use super::{
-    effects::Effects,
+    effects::{Effects, last_attempt},
     inbox::Received,
     mail::Mail,
     meters::Meters,
@@ -81,7 +79,7 @@ impl Batch {
     /// Tells the core that time has passed.
     pub(super) fn tick(&mut self, core: &mut Core, reach: Reach, now: Timestamp, meters: &Meters) {
         let commands = core.step(Event::Tick(reach), now);
-        self.effects.take(commands, meters);
+        self.effects.take(commands, core, meters);
     }
 
     fn step_one(
@@ -92,27 +90,28 @@ impl Batch {
         now: Timestamp,
         meters: &Meters,
     ) -> Disposition {
-        let span = span(&event, delivery);
+        let span = span(&event, core, delivery);
         let _entered = span.enter();
         let is_submission = matches!(event, Event::Submit(_));
+        let is_question = matches!(event, Event::Get(_) | Event::Estimate(_));
         if let Event::Submit(submission) = &mut event
             && let Some(traceparent) = telemetry::traceparent()
         {
             submission.traceparent = Some(traceparent);
         }
         let commands = core.step(event, now);
-        let Some(answer) = self.effects.take(commands, meters) else { return Disposition::Ack };
-        if let Answer::Refused(refused) = &answer {
-            debug!(reason = ?refused.reason, message = refused.message, "refused");
-        }
+        let Some(answer) = self.effects.take(commands, core, meters) else { return Disposition::Ack };
         match (&delivery.reply_to, answer) {
             (Some(reply_to), answer) => {
+                if !is_question {
+                    log_refusal(&answer);
+                }
                 self.replies.push(reply(reply_to, &answer));
                 Disposition::Ack
             }
             // Nobody else would learn that the job was not taken.
             (None, Answer::Refused(refused)) if is_submission => {
-                warn!(reason = refused.message, "a submission is refused, and nobody waits for the answer");
+                warn!(why = refused.message, "refused, and nobody waits for the answer");
                 Disposition::Reject(refused.message)
             }
             (None, _) => Disposition::Ack,
@@ -149,23 +148,42 @@ impl Batch {
 }
 
 /// The span of a step that changes a job's course, as part of the sender's trace.
-fn span(event: &Event, delivery: &Delivery) -> Span {
+fn span(event: &Event, core: &Core, delivery: &Delivery) -> Span {
     let span = match event {
         Event::Submit(submission) => {
-            info_span!("submit", job.id = submission.job_id().map(tracing::field::display))
+            let job_id = submission.job_id();
+            let attempt = job_id.as_ref().map_or(0, |job_id| last_attempt(core, job_id));
+            info_span!("submit", job.id = job_id.map(tracing::field::display), job.attempt = attempt)
         }
         Event::Claim(claim) => {
             info_span!("claim", job.id = %claim.job_id, job.attempt = claim.attempt, worker.id = %claim.worker)
         }
         Event::Ended(ended) => info_span!("ended", job.id = %ended.job_id, job.attempt = ended.attempt),
-        Event::Cancel(job_id) => info_span!("cancel", job.id = %job_id),
-        Event::Redrive(redrive) => info_span!("redrive", job.id = %redrive.job_id),
+        Event::Cancel(job_id) => {
+            info_span!("cancel", job.id = %job_id, job.attempt = last_attempt(core, job_id))
+        }
+        Event::Redrive(redrive) => {
+            let attempt = last_attempt(core, &redrive.job_id);
+            info_span!("redrive", job.id = %redrive.job_id, job.attempt = attempt)
+        }
         _ => return Span::none(),
     };
     if let Some(traceparent) = &delivery.traceparent {
         telemetry::set_parent(&span, traceparent);
     }
     span
+}
+
+fn log_refusal(answer: &Answer) {
+    match answer {
+        Answer::Refused(refused) => info!(reason = refused.reason.as_str(), why = refused.message, "refused"),
+        Answer::Claim(answer) => {
+            if let ClaimAnswer::Refused { why } = &**answer {
+                info!(why, "refused");
+            }
+        }
+        _ => {}
+    }
 }
 
 fn reply(to: &ReplyTo, answer: &Answer) -> Outgoing {

@@ -10,7 +10,7 @@ use contract::{
     names::{DEAD_EXCHANGE, WORK_EXCHANGE, work_queue},
 };
 use serde_json::json;
-use tracing::{info, warn};
+use tracing::{info, info_span, warn};
 
 use super::{mail::Mail, meters::Meters};
 use crate::{
@@ -32,8 +32,8 @@ pub(super) struct Effects {
 }
 
 impl Effects {
-    /// Takes the commands of one step; returns the answer among them.
-    pub(super) fn take(&mut self, commands: Vec<Command>, meters: &Meters) -> Option<Answer> {
+    /// Takes the commands of one step of the core; returns the answer among them.
+    pub(super) fn take(&mut self, commands: Vec<Command>, core: &Core, meters: &Meters) -> Option<Answer> {
         let mut answered = None;
         for command in commands {
             match command {
@@ -46,7 +46,7 @@ impl Effects {
                 Command::Offer(offer) => self.offer(offer),
                 Command::Tell(event) => {
                     meters.count(&event);
-                    log(&event);
+                    log(&event, core);
                     self.tell(&event);
                 }
                 Command::Record { job_id, at, event } => self.record(job_id, at, event),
@@ -85,6 +85,13 @@ impl Effects {
     fn offer(&mut self, offer: Offer) {
         let Offer { job_id, attempt, workload, placement, due, traceparent } = offer;
         let queue = work_queue(&workload, &placement.gpu, placement.tier);
+        let span = info_span!(parent: None, "offer", job.id = %job_id, job.attempt = attempt, queue);
+        if let Some(traceparent) = &traceparent {
+            telemetry::set_parent(&span, traceparent);
+        }
+        info!(parent: None, job.id = %job_id, job.attempt = attempt, queue, "offered");
+        // Whatever becomes of the attempt hangs on its offer, which is told even when the trainer is killed.
+        let traceparent = span.in_scope(telemetry::traceparent).or(traceparent);
         let message_id = Some(format!("{job_id}.{attempt}"));
         let offer = Outgoing::new(WORK_EXCHANGE, queue, &OfferAttempt { job_id, attempt });
         self.outgoing.push((Outgoing { message_id, traceparent, ..offer }, due));
@@ -118,31 +125,49 @@ impl Effects {
     }
 }
 
-fn log(event: &JobEvent) {
+/// The number of a job's last attempt; 0 before the first.
+pub(super) fn last_attempt(core: &Core, job_id: &JobId) -> u32 {
+    core.job(job_id).map_or(0, |job| job.granted)
+}
+
+/// One line an event, complete by itself: the message that is being handled may be about another job.
+fn log(event: &JobEvent, core: &Core) {
     match event {
         JobEvent::Queued(event) => {
-            info!(job.id = %event.job_id, workload = %event.workload, owner = event.owner, "queued");
+            let attempt = last_attempt(core, &event.job_id);
+            info!(
+                parent: None, job.id = %event.job_id, job.attempt = attempt, workload = %event.workload,
+                owner = event.owner, "accepted"
+            );
         }
         JobEvent::Leased(event) => {
             info!(
-                job.id = %event.job_id, job.attempt = event.attempt, worker.id = %event.worker, gpu = %event.gpu,
-                tier = %event.tier, "leased"
+                parent: None, job.id = %event.job_id, job.attempt = event.attempt, worker.id = %event.worker, gpu = %event.gpu,
+                tier = %event.tier, "granted"
             );
         }
         JobEvent::Retrying(event) => {
             warn!(
-                job.id = %event.job_id, job.attempt = event.attempt, failure = %event.failure,
+                parent: None, job.id = %event.job_id, job.attempt = event.attempt, failure = %event.failure,
                 delay = %event.delay, "the attempt failed; another one follows"
             );
         }
-        JobEvent::Ended(event) => match &event.failure {
-            Some(failure) => {
-                warn!(job.id = %event.job_id, attempts = event.attempts, usd = event.usd, %failure, "dead");
+        JobEvent::Ended(event) => {
+            let state = event.state.as_str();
+            match &event.failure {
+                Some(failure) => {
+                    warn!(
+                        parent: None, job.id = %event.job_id, job.attempt = event.attempts, state, usd = event.usd,
+                        %failure, "ended"
+                    );
+                }
+                None => {
+                    info!(
+                        parent: None, job.id = %event.job_id, job.attempt = event.attempts, state, usd = event.usd,
+                        "ended"
+                    );
+                }
             }
-            None => {
-                let state = event.state.as_str();
-                info!(job.id = %event.job_id, attempts = event.attempts, usd = event.usd, state, "ended");
-            }
-        },
+        }
     }
 }

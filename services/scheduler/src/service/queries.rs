@@ -22,7 +22,9 @@ pub(super) async fn answers(store: &Store, core: &Core, queries: Vec<(ReplyTo, Q
     let mut answers = Vec::with_capacity(queries.len());
     for (reply_to, query) in queries {
         let answer = match query {
-            Query::List(query) => list(store, core, query).await.map(|list| Outgoing::reply(&reply_to, &list)),
+            Query::List(query) => {
+                list(store, core, query).await.map(|list| Outgoing::reply(&reply_to, &list))
+            }
             Query::History(query) => history(store, &reply_to, query).await,
         };
         answers.push(answer.unwrap_or_else(|error| {
