@@ -57,8 +57,9 @@ pub(crate) struct Attempt {
 impl Attempt {
     /// Takes up what was granted; `None` when this process has done so before. From here on the heartbeats tell of it,
     /// so that the lease holds.
-    pub(crate) fn begin(worker: Arc<Worker>, grant: Grant) -> Option<Self> {
-        let run = Arc::new(RunState::new(grant.job_id.clone(), grant.attempt));
+    pub(crate) fn begin(worker: Arc<Worker>, grant: Grant, offer_trace: Option<String>) -> Option<Self> {
+        let run = RunState::new(grant.job_id.clone(), grant.attempt).offered_in(offer_trace);
+        let run = Arc::new(run);
         let listed = worker.runs.begin(run.clone())?;
         let granted_at = Instant::now();
         Some(Self { worker, grant, run, listed, granted_at, on_thread: AtomicBool::new(false) })
@@ -66,7 +67,8 @@ impl Attempt {
 
     /// The span of everything that belongs to the attempt.
     pub(crate) fn span(&self) -> Span {
-        tracing::info_span!("attempt", job.id = %self.grant.job_id, job.attempt = self.grant.attempt)
+        let (job_id, attempt) = (&self.grant.job_id, self.grant.attempt);
+        self.run.in_trace(tracing::info_span!("attempt", job.id = %job_id, job.attempt = attempt))
     }
 
     /// Runs it and has its end published.

@@ -10,6 +10,7 @@ use std::{
 
 use contract::{Failure, checkpoints::CheckpointRole};
 use tokio::{sync::watch, time::Instant};
+use tracing::{Instrument, Span};
 
 use crate::{
     RunError, Snapshot, backoff::Backoff, overseer::plus, run_state::RunState, teller::Teller, worker::Worker,
@@ -113,11 +114,17 @@ impl Checkpointer {
         let mut status = self.status.subscribe();
         while status.wait_for(|status| 0 < status.waiting).await.is_ok() {
             let Some(snapshot) = self.take() else { continue };
-            if !self.keep(snapshot).await {
+            let span = self.span(snapshot.step);
+            if !self.keep(snapshot).instrument(span).await {
                 return;
             }
             self.status.send_modify(|status| (status.writing, status.trouble) = (None, None));
         }
+    }
+
+    fn span(&self, step: u64) -> Span {
+        let RunState { job_id, attempt, .. } = &*self.run;
+        self.run.in_trace(tracing::info_span!("checkpoint", job.id = %job_id, job.attempt = *attempt, step))
     }
 
     fn take(&self) -> Option<Snapshot> {
@@ -139,24 +146,25 @@ impl Checkpointer {
             match writing.attempt().await {
                 Ok(checkpointed) => {
                     self.run.committed(step);
+                    tracing::info!(bytes = checkpointed.bytes, "committed");
                     self.worker.meters.checkpointed(&checkpointed);
                     self.teller.tell(&checkpointed);
                     return true;
                 }
                 Err(NotKept::Overtaken(why)) => {
-                    tracing::warn!(step, why, "a newer attempt holds this job's history");
+                    tracing::warn!(why, "a newer attempt holds this job's history");
                     self.run.request_stop(contract::StopCause::Superseded);
                     return false;
                 }
                 Err(NotKept::TooLate(why)) => {
-                    tracing::warn!(step, why, "a checkpoint comes too late");
+                    tracing::warn!(why, "a checkpoint comes too late");
                     return true;
                 }
                 Err(NotKept::Trouble(trouble)) => self.note_trouble(step, trouble),
             }
             backoff.wait().await;
             if role == CheckpointRole::Periodic && 0 < self.status.borrow().waiting {
-                tracing::info!(step, "a newer state takes the place of one that could not be kept");
+                tracing::info!("a newer state takes the place of one that could not be kept");
                 return true;
             }
         }
@@ -164,7 +172,7 @@ impl Checkpointer {
 
     /// Tells of trouble once, not at each try.
     fn note_trouble(&self, step: u64, trouble: String) {
-        tracing::warn!(step, trouble, "a checkpoint could not be kept; trying again");
+        tracing::warn!(trouble, "a checkpoint could not be kept; trying again");
         let first = self.status.borrow().trouble.is_none();
         self.status.send_modify(|status| status.trouble = Some(trouble.clone()));
         if first {

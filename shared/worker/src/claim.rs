@@ -8,6 +8,7 @@ use contract::{
     lease::{Claim, ClaimAnswer, Grant, OfferAttempt},
 };
 use tokio::time::{Instant, timeout_at};
+use tracing::Span;
 
 use crate::{backoff::Backoff, worker::Worker};
 
@@ -26,7 +27,7 @@ pub(crate) enum Claimed {
 }
 
 /// Asks the scheduler for the right to run what `delivery` offers, until it answers. The offer is never acknowledged
-/// before that: if this process dies, the next one has to find it.
+/// before that: if this process dies, the next one has to find it. Notes in the present span whose attempt it is.
 pub(crate) async fn claim(worker: &Worker, delivery: &Delivery) -> Claimed {
     let offer: OfferAttempt = match delivery.decode() {
         Ok(offer) => offer,
@@ -36,6 +37,9 @@ pub(crate) async fn claim(worker: &Worker, delivery: &Delivery) -> Claimed {
             return Claimed::Settle(Disposition::Reject(reason));
         }
     };
+    let span = Span::current();
+    span.record("job.id", tracing::field::display(&offer.job_id));
+    span.record("job.attempt", offer.attempt);
     let claim = Claim {
         job_id: offer.job_id,
         attempt: offer.attempt,
@@ -55,15 +59,18 @@ async fn ask(worker: &Worker, claim: &Claim) -> Claimed {
     let mut backoff = Backoff::new();
     loop {
         let result = worker.broker.request(claim, ANSWER).await;
+        match &result {
+            Ok(ClaimAnswer::Granted(_)) => tracing::info!("granted"),
+            Ok(ClaimAnswer::Refused { why }) => tracing::info!(why, "not granted"),
+            Err(_) => {}
+        }
         match read(result) {
-            Answer::Claimed(claimed) => {
-                if let Claimed::Settle(disposition) = &claimed {
-                    tracing::info!(job.id = %claim.job_id, job.attempt = claim.attempt, ?disposition, "not granted");
-                }
-                return claimed;
-            }
+            Answer::Claimed(claimed) => return claimed,
             Answer::None(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, job.id = %claim.job_id, "the claim is not answered; asking again");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the claim is not answered; asking again"
+                );
                 backoff.wait().await;
             }
         }
@@ -80,6 +87,7 @@ fn read(result: Result<ClaimAnswer, RequestError>) -> Answer {
         Ok(ClaimAnswer::Granted(grant)) => Answer::Claimed(Claimed::Granted(Box::new(grant))),
         Ok(ClaimAnswer::Refused { .. }) => Answer::Claimed(Claimed::Settle(Disposition::Ack)),
         Err(RequestError::Refused(refused)) if refused.reason != Refusal::Unavailable => {
+            tracing::warn!(why = refused.message, "the claim is refused");
             Answer::Claimed(Claimed::Settle(Disposition::Reject(refused.message)))
         }
         Err(error) => Answer::None(error),

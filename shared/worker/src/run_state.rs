@@ -10,6 +10,7 @@ use contract::{
     lease::{Progress, RunReport},
 };
 use tokio::{sync::watch, time::Instant};
+use tracing::Span;
 
 use crate::{overseer::Signs, stop_request::StopRequest, throughput::Throughput};
 
@@ -18,6 +19,7 @@ use crate::{overseer::Signs, stop_request::StopRequest, throughput::Throughput};
 pub(crate) struct RunState {
     pub(crate) job_id: JobId,
     pub(crate) attempt: u32,
+    offer_trace: Option<String>,
     tracked: Mutex<Tracked>,
     stop: watch::Sender<Option<StopRequest>>,
     in_our_hands: AtomicBool,
@@ -42,10 +44,16 @@ impl RunState {
         Self {
             job_id,
             attempt,
+            offer_trace: None,
             tracked: Mutex::new(tracked),
             stop: watch::Sender::new(None),
             in_our_hands: AtomicBool::new(false),
         }
+    }
+
+    /// The same as part of the trace of its offer.
+    pub(crate) fn offered_in(self, offer_trace: Option<String>) -> Self {
+        Self { offer_trace, ..self }
     }
 
     fn tracked(&self) -> MutexGuard<'_, Tracked> {
@@ -84,6 +92,15 @@ impl RunState {
 
     pub(crate) fn progress(&self) -> Progress {
         self.tracked().progress.clone()
+    }
+
+    /// Hangs a span on the run's offer. Only the scheduler is sure to tell of that: what the span of the whole attempt
+    /// holds is lost, and with it whatever hangs on it, when this process is killed.
+    pub(crate) fn in_trace(&self, span: Span) -> Span {
+        if let Some(traceparent) = &self.offer_trace {
+            telemetry::set_parent(&span, traceparent);
+        }
+        span
     }
 
     /// Whether this is the run of that attempt.

@@ -9,7 +9,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 
 use broker::{ConnectError, Consumer, Delivery, Disposition, Settled};
 use tokio::time::timeout;
-use tracing::{Instrument, Span};
+use tracing::{Instrument, Span, field};
 
 use crate::{
     attempt::Attempt,
@@ -33,10 +33,10 @@ pub(crate) async fn serve(worker: Arc<Worker>) -> Result<(), ConnectError> {
     {
         let mut consumer = subscribed?;
         match run_until_long(&worker, &mut consumer).await {
-            Some((delivery, run)) => {
+            Some((offer, run)) => {
                 let hand_back = async {
                     consumer.cancel().await;
-                    acknowledge(delivery).await;
+                    offer.acknowledge().await;
                 };
                 tokio::join!(run, hand_back);
             }
@@ -51,42 +51,56 @@ pub(crate) async fn serve(worker: Arc<Worker>) -> Result<(), ConnectError> {
 
 /// Takes offers and runs them until one turns out long, with its offer still unacknowledged; `None` when the worker
 /// drains.
-async fn run_until_long(worker: &Arc<Worker>, consumer: &mut Consumer) -> Option<(Delivery, Running)> {
+async fn run_until_long(worker: &Arc<Worker>, consumer: &mut Consumer) -> Option<(Offer, Running)> {
     loop {
         let delivery = worker.drain.run_until_cancelled(consumer.next()).await??;
-        let claim_span = in_trace_of(&delivery, tracing::info_span!("claim"));
-        let grant = match claim(worker, &delivery).instrument(claim_span).await {
+        let claim_span = claim_span(&delivery);
+        let grant = match claim(worker, &delivery).instrument(claim_span.clone()).await {
             Claimed::Granted(grant) => grant,
             Claimed::Settle(disposition) => {
                 delivery.settle(disposition).await;
                 continue;
             }
         };
-        let Some(attempt) = Attempt::begin(worker.clone(), *grant) else {
-            tracing::info!("an offer came again for what this worker runs or has run");
-            acknowledge(delivery).await;
+        let offer = Offer { delivery, claim_span };
+        let Some(attempt) = Attempt::begin(worker.clone(), *grant, offer.delivery.traceparent.clone()) else {
+            offer.claim_span.in_scope(|| {
+                tracing::info!("an offer came again for what this worker runs or has run");
+            });
+            offer.acknowledge().await;
             continue;
         };
-        let span = in_trace_of(&delivery, attempt.span());
+        let span = attempt.span();
         let mut run: Running = Box::pin(attempt.run().instrument(span));
         match timeout(SHORT_RUN, &mut run).await {
-            Ok(()) => acknowledge(delivery).await,
-            Err(_) => return Some((delivery, run)),
+            Ok(()) => offer.acknowledge().await,
+            Err(_) => return Some((offer, run)),
         }
     }
 }
 
-/// Makes the span part of the trace of whoever offered the attempt.
-fn in_trace_of(delivery: &Delivery, span: Span) -> Span {
+/// An offer that was granted and is still to be acknowledged.
+struct Offer {
+    delivery: Delivery,
+    claim_span: Span,
+}
+
+impl Offer {
+    async fn acknowledge(self) {
+        if self.delivery.settle(Disposition::Ack).await == Settled::Stale {
+            // The offer comes again to somebody, whose claim the scheduler judges by the lease.
+            self.claim_span.in_scope(|| {
+                tracing::warn!("the line broke before an offer was acknowledged; it will be delivered again");
+            });
+        }
+    }
+}
+
+/// The span of a claim, as part of the offer's trace. Whose attempt it is stands in the offer.
+fn claim_span(delivery: &Delivery) -> Span {
+    let span = tracing::info_span!("claim", job.id = field::Empty, job.attempt = field::Empty);
     if let Some(traceparent) = &delivery.traceparent {
         telemetry::set_parent(&span, traceparent);
     }
     span
-}
-
-async fn acknowledge(delivery: Delivery) {
-    if delivery.settle(Disposition::Ack).await == Settled::Stale {
-        // The offer comes again to somebody, whose claim the scheduler judges by the lease.
-        tracing::warn!("the line broke before an offer was acknowledged; it will be delivered again");
-    }
 }

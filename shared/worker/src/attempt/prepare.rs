@@ -10,6 +10,8 @@ use contract::{
     events::AttemptEnd,
 };
 
+use tracing::{Instrument, Span};
+
 use super::Attempt;
 use crate::{Resume, Run, backoff::Backoff, outcome};
 
@@ -33,8 +35,12 @@ impl Attempt {
                 let cause = stop.map_or(StopCause::Superseded, |stop| stop.cause);
                 Err(outcome::stopped(cause, Some("it had not begun")))
             }
-            prepared = self.make_ready() => prepared,
+            prepared = self.make_ready().instrument(self.run.in_trace(self.prepare_span())) => prepared,
         }
+    }
+
+    fn prepare_span(&self) -> Span {
+        tracing::info_span!("prepare", job.id = %self.grant.job_id, job.attempt = self.grant.attempt)
     }
 
     async fn make_ready(&self) -> Result<(Run, Vec<String>), AttemptEnd> {
