@@ -9,7 +9,7 @@ use contract::{
     },
 };
 use tokio::time::Instant;
-use tracing::{Instrument, Span, error, field, info, info_span, warn};
+use tracing::{Instrument, Span, error, info, info_span, warn};
 
 use crate::{
     request::{Request, refused},
@@ -19,34 +19,13 @@ use crate::{
 impl Service {
     /// Answers a request and settles it; after a commit, removes what retention does not keep.
     pub(crate) async fn answer(&self, delivery: Delivery) {
-        let span =
-            info_span!("request", kind = field::Empty, job.id = field::Empty, job.attempt = field::Empty);
-        if let Some(traceparent) = &delivery.traceparent {
-            telemetry::set_parent(&span, traceparent);
-        }
-        self.answer_in_span(delivery).instrument(span).await;
-    }
-
-    async fn answer_in_span(&self, delivery: Delivery) {
         match Request::decode(&delivery.body) {
-            Ok(Request::Open(open)) => {
-                note(OpenHistory::KIND, &open.job_id, Some(open.token));
-                let answer = self.open(&open).await;
-                self.reply(delivery, answer).await;
-            }
-            Ok(Request::Commit(commit)) => {
-                note(CommitCheckpoint::KIND, &commit.job_id, Some(commit.token));
-                let answer = self.commit(&commit).await;
-                let is_committed = answer.is_ok();
-                self.reply(delivery, answer).await;
-                if is_committed {
-                    self.prune(&commit.job_id).await;
+            Ok(request) => {
+                let span = span(&request);
+                if let Some(traceparent) = &delivery.traceparent {
+                    telemetry::set_parent(&span, traceparent);
                 }
-            }
-            Ok(Request::List(list)) => {
-                note(ListCheckpoints::KIND, &list.job_id, None);
-                let answer = self.list(&list).await;
-                self.reply(delivery, answer).await;
+                self.answer_request(delivery, request).instrument(span).await;
             }
             Err(problem) => {
                 let reason = format!("{:#}", anyhow::Error::from(problem));
@@ -57,10 +36,31 @@ impl Service {
         }
     }
 
+    async fn answer_request(&self, delivery: Delivery, request: Request) {
+        match request {
+            Request::Open(open) => {
+                let answer = self.open(&open).await;
+                self.reply(delivery, answer).await;
+            }
+            Request::Commit(commit) => {
+                let answer = self.commit(&commit).await;
+                let is_committed = answer.is_ok();
+                self.reply(delivery, answer).await;
+                if is_committed {
+                    self.prune(&commit.job_id).await;
+                }
+            }
+            Request::List(list) => {
+                let answer = self.list(&list).await;
+                self.reply(delivery, answer).await;
+            }
+        }
+    }
+
     async fn open(&self, open: &OpenHistory) -> Result<OpenedHistory, Refused> {
         let (latest, damaged) = self.history(&open.job_id).open(open.token).await.map_err(refused)?;
         self.log_damage(&open.job_id, &damaged);
-        info!(step = latest.as_ref().map(|latest| latest.step), "opened a history");
+        info!(step = latest.as_ref().map(|latest| latest.step), "opened");
         Ok(OpenedHistory { latest, damaged })
     }
 
@@ -68,12 +68,7 @@ impl Service {
         let begun = Instant::now();
         let manifest = self.history(&commit.job_id).commit(commit).await.map_err(refused)?;
         self.meters.committed(manifest.bytes, begun.elapsed());
-        info!(
-            step = manifest.step,
-            role = manifest.role.as_str(),
-            key = manifest.key,
-            "committed a checkpoint"
-        );
+        info!(step = manifest.step, role = manifest.role.as_str(), key = manifest.key, "committed");
         Ok(Committed { manifest })
     }
 
@@ -98,7 +93,7 @@ impl Service {
                 self.meters.refused(&refused);
                 match refused.reason {
                     Refusal::Unavailable => error!(why = refused.message, "cannot serve a request"),
-                    reason => warn!(?reason, why = refused.message, "refused a request"),
+                    reason => warn!(reason = reason.as_str(), why = refused.message, "refused"),
                 }
                 self.send(&delivery, &refused).await;
             }
@@ -115,13 +110,12 @@ impl Service {
     }
 }
 
-/// Adds to the span what the request is about.
-fn note(kind: &str, job: &JobId, token: Option<u32>) {
-    let span = Span::current();
-    span.record("kind", kind);
-    span.record("job.id", field::display(job));
-    if let Some(token) = token {
-        span.record("job.attempt", token);
+/// The span of a request: an attempt's number is its token.
+fn span(request: &Request) -> Span {
+    match request {
+        Request::Open(open) => info_span!("open", job.id = %open.job_id, job.attempt = open.token),
+        Request::Commit(commit) => info_span!("commit", job.id = %commit.job_id, job.attempt = commit.token),
+        Request::List(list) => info_span!("list", job.id = %list.job_id),
     }
 }
 
