@@ -15,4 +15,5 @@ mod lines;
 mod python;
 mod scheduler_deaths;
 mod store_deaths;
+mod telemetry;
 mod trainer_deaths;
