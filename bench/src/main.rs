@@ -11,11 +11,12 @@ mod recovery;
 mod report;
 mod step;
 mod throughput;
+mod up;
 
 use anyhow::bail;
 
 /// What can be measured, in the order of the page.
-const SECTIONS: [&str; 4] = ["throughput", "recovery", "checkpoint", "step"];
+const SECTIONS: [&str; 5] = ["throughput", "recovery", "up", "checkpoint", "step"];
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -29,6 +30,7 @@ async fn main() -> anyhow::Result<()> {
             let table = match section {
                 "throughput" => throughput::measure().await?,
                 "recovery" => recovery::measure().await?,
+                "up" => up::measure().await?,
                 "checkpoint" => checkpoint::measure().await?,
                 "step" => step::measure()?,
                 _ => unreachable!("sections are matched by name above"),

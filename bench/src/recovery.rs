@@ -2,18 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use contract::{
-    JobId, SubmitJob, Workload, classifier,
-    control::{CancelJob, JobState, JobView, ListWorkers},
-    events::{AttemptProgress, AttemptStarted},
-};
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
-use serde_json::json;
-use system_tests::{Hold, Program, StepParams, System, draw_images};
+use contract::{JobId, control::JobState};
+use system_tests::{Hold, Program, StepParams, System};
 
 use crate::{
     figures::{Times, milliseconds},
@@ -21,9 +11,6 @@ use crate::{
 };
 
 const KILLS: u32 = 20;
-const KILLS_UNDER_UP: u32 = 5;
-/// `rekindle up` starts a program again at once that has run this long, and waits a little where it has not.
-const HEALTHY: Duration = Duration::from_secs(11);
 /// What an attempt goes on from, when its first step is done, and where it is killed.
 const CHECKPOINT: u64 = 10;
 const FIRST_STEP_DONE: u64 = 11;
@@ -39,32 +26,18 @@ enum Successor {
 }
 
 pub(crate) async fn measure() -> anyhow::Result<Table> {
-    let mut table = Table::new(&[
-        "SIGKILL to the next attempt's first step, backoff left out",
-        "p50",
-        "p95",
-        "of which lease",
-    ]);
+    let mut table = Table::new(&["after a SIGKILL", "p50", "p95"]);
     let restarted = times(Successor::Restarted).await;
     table.row(&[
         &"the process is started again at once",
         &milliseconds(restarted.median()),
         &milliseconds(restarted.percentile(95)),
-        &"–",
     ]);
     let another = times(Successor::Another).await;
     table.row(&[
-        &"another worker takes over",
+        &"another worker takes over, once the lease of 10 s has run out",
         &milliseconds(another.median()),
         &milliseconds(another.percentile(95)),
-        &"up to 10 s",
-    ]);
-    let up = under_up().await?;
-    table.row(&[
-        &"a classifier-trainer under `rekindle up`",
-        &milliseconds(up.median()),
-        &milliseconds(up.percentile(95)),
-        &"–",
     ]);
     Ok(table)
 }
@@ -117,60 +90,8 @@ async fn times(successor: Successor) -> Times {
     Times::new(times)
 }
 
-/// The real trainer, started again by `rekindle up`. Progress is told five times a second here, to be seen in time.
-async fn under_up() -> anyhow::Result<Times> {
-    let changes = [
-        ("workloads.classifier.retry.max_losses", "100"),
-        ("workloads.classifier.retry.initial_delay", "250ms"),
-        ("workloads.classifier.retry.max_delay", "250ms"),
-        ("scheduler.heartbeat", "200ms"),
-        ("scheduler.lease", "10s"),
-    ];
-    let mut system = System::bare("bench-up", &changes).await;
-    draw_images(&system.path().join("datasets/colours"));
-    system.launch(Program::up()).await;
-    let job = submit_endless(&mut system).await?;
-
-    let mut times = Vec::new();
-    for attempt in 1..=KILLS_UNDER_UP {
-        let healthy_at = Instant::now() + HEALTHY;
-        let at_work = |view: &JobView| {
-            let running = view.attempts.iter().find(|running| running.attempt == attempt);
-            running.is_some_and(|running| running.progress.checkpoint_step.is_some())
-        };
-        system.until(&job, "past a checkpoint", at_work).await;
-        tokio::time::sleep_until(healthy_at.into()).await;
-        let workers = system.ask(&ListWorkers {}).await?.workers;
-        let worker = workers.first().context("there is no worker")?;
-        let killed = Instant::now();
-        kill(Pid::from_raw(worker.pid.cast_signed()), Signal::SIGKILL)?;
-        let started = system.events.first::<AttemptStarted>(|started| started.attempt == attempt + 1).await;
-        let has_stepped = |told: &AttemptProgress| {
-            told.attempt == attempt + 1 && started.resumed_from_step < told.progress.step
-        };
-        system.events.first::<AttemptProgress>(has_stepped).await;
-        times.push(killed.elapsed().saturating_sub(last_backoff(&system, &job).await));
-    }
-    system.ask(&CancelJob { job_id: job.clone() }).await?;
-    system.state(&job, JobState::Cancelled).await;
-    system.end().await;
-    Ok(Times::new(times))
-}
-
-async fn submit_endless(system: &mut System) -> anyhow::Result<JobId> {
-    let params = json!({
-        "data": "colours", "stem": "small", "image_size": 16, "batch_size": 8, "epochs": 10_000,
-        "checkpoint_every_steps": 20
-    });
-    let params = params.as_object().cloned().unwrap_or_default();
-    let job_id = Some(JobId::generate());
-    let submission = SubmitJob { job_id, ..SubmitJob::new(Workload::new(classifier::WORKLOAD)?, params) };
-    system.ask(&submission).await?;
-    Ok(system.expect(submission))
-}
-
 /// The wait before the present attempt, which the policy chose.
-async fn last_backoff(system: &System, job: &JobId) -> Duration {
+pub(crate) async fn last_backoff(system: &System, job: &JobId) -> Duration {
     let view = system.view(job).await;
     let backoff = view.attempts.iter().rev().find_map(|attempt| attempt.backoff);
     backoff.map_or(Duration::ZERO, |backoff| backoff.to_duration())
