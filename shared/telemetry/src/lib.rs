@@ -3,7 +3,7 @@
 //! Logs go to stderr, as text for people or as one JSON object a line. Traces and metrics go to an OTLP collector
 //! over HTTP when one is set; a collector that is down costs nothing but its data.
 
-mod json;
+mod lines;
 mod metrics;
 mod otlp;
 mod propagation;
@@ -19,6 +19,7 @@ use tracing_subscriber::{
     layer::SubscriberExt,
 };
 
+use lines::Lines;
 pub use metrics::{counter, gauge, histogram};
 pub use opentelemetry::{
     KeyValue,
@@ -85,23 +86,20 @@ fn subscriber<W>(
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    // lapin logs as errors what whoever uses it handles, and tells, as it should; a filter that names it is heard.
-    let filter = EnvFilter::try_new(format!("lapin=off,{}", options.filter)).with_context(|| {
+    // lapin logs as errors what whoever uses it handles, and tells, as it should, and OpenTelemetry tells that it is
+    // there; a filter that names them is heard.
+    let filter = EnvFilter::try_new(format!("lapin=off,opentelemetry=warn,{}", options.filter)).with_context(|| {
         format!(
             "telemetry.filter is {:?}; it takes a level such as \"info\" or a list such as \"info,broker=debug\"",
             options.filter
         )
     })?;
-    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
-    let logs: Box<dyn Layer<Registry> + Send + Sync> = match options.format {
-        LogFormat::Text => layer.with_ansi(ansi).with_filter(filter).boxed(),
-        LogFormat::Json => layer
-            .with_ansi(false)
-            .fmt_fields(JsonFields::new())
-            .event_format(json::FlatJson { service })
-            .with_filter(filter)
-            .boxed(),
-    };
+    let logs = tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_ansi(ansi && options.format == LogFormat::Text)
+        .fmt_fields(JsonFields::new())
+        .event_format(Lines { service, format: options.format })
+        .with_filter(filter);
     let guard = Guard::open(service, options.otlp_endpoint.as_deref())?;
     let subscriber = Registry::default().with(logs).with(guard.traces());
     Ok((subscriber, guard))

@@ -119,6 +119,41 @@ fn json_lines_are_flat_and_carry_their_spans() {
     assert_eq!(line["service"], "trainer");
 }
 
+/// What a service logs in one `attempt` of its.
+fn logged(format: LogFormat, log: impl FnOnce()) -> String {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let (subscriber, _guard) =
+        subscriber("trainer", &options(format, None), move || writer.clone(), false).unwrap();
+    tracing::subscriber::with_default(subscriber, || {
+        info_span!("attempt", job.id = "j1", job.attempt = 2).in_scope(log);
+    });
+    String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
+}
+
+#[test]
+fn a_line_of_text_names_the_job_once_and_stays_one_line() {
+    let text = logged(LogFormat::Text, || {
+        let span = info_span!("checkpoint", job.id = "j1", job.attempt = 2, step = 7);
+        span.in_scope(|| info!(empty = "", why = "no\nspace", key = "a/b", "kept\nat last"));
+    });
+    let (_, line) = text.split_once("  INFO telemetry::tests: ").unwrap();
+    let expected = r#"kept\nat last job.id=j1 job.attempt=2 empty="" key=a/b step=7 why="no\nspace""#;
+    assert_eq!(line, format!("{expected}\n"));
+}
+
+#[test]
+fn an_error_comes_with_what_led_to_it() {
+    let text = logged(LogFormat::Json, || {
+        let refused = std::io::Error::other("connection refused");
+        let error: Box<dyn std::error::Error> =
+            anyhow::Error::from(refused).context("cannot publish").into_boxed_dyn_error();
+        info!(error = &*error, "again");
+    });
+    let line: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(line["error"], "cannot publish: connection refused");
+}
+
 #[test]
 fn wrong_options_are_refused_by_name() {
     let refusal = |options: Options| match subscriber("cli", &options, std::io::sink, false) {
