@@ -26,6 +26,7 @@ use crate::{
     Run, RunError,
     checkpointer::Checkpointer,
     door::Door,
+    meters,
     metrics_log::MetricsLog,
     outcome,
     overseer::{Look, Overseer},
@@ -67,8 +68,10 @@ impl Attempt {
 
     /// The span of everything that belongs to the attempt.
     pub(crate) fn span(&self) -> Span {
-        let (job_id, attempt) = (&self.grant.job_id, self.grant.attempt);
-        self.run.in_trace(tracing::info_span!("attempt", job.id = %job_id, job.attempt = attempt))
+        let (job_id, attempt, worker) = (&self.grant.job_id, self.grant.attempt, &self.worker.hello.worker);
+        let span =
+            tracing::info_span!("attempt", job.id = %job_id, job.attempt = attempt, worker.id = %worker);
+        self.run.in_trace(span)
     }
 
     /// Runs it and has its end published.
@@ -200,7 +203,11 @@ impl Attempt {
     }
 
     fn ended(&self, end: AttemptEnd) -> AttemptEnded {
-        tracing::info!(?end, "the attempt is over");
+        let failure = match &end {
+            AttemptEnd::Failed(failure) => Some(failure.to_string()),
+            _ => None,
+        };
+        tracing::info!(end = meters::name_of(&end), failure, "the attempt is over");
         self.worker.meters.ended(&end);
         let mut ended = AttemptEnded {
             job_id: self.grant.job_id.clone(),

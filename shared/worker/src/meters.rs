@@ -33,17 +33,21 @@ impl Meters {
     }
 
     pub(crate) fn ended(&self, end: &AttemptEnd) {
-        let name = match end {
-            AttemptEnd::Succeeded(_) => "succeeded",
-            AttemptEnd::Failed(failure) => failure.class.as_str(),
-            AttemptEnd::Cancelled => "cancelled",
-            AttemptEnd::Superseded => "superseded",
-        };
-        self.ended.add(1, &[KeyValue::new("end", name)]);
+        self.ended.add(1, &[KeyValue::new("end", name_of(end))]);
     }
 
     pub(crate) fn checkpointed(&self, checkpointed: &AttemptCheckpointed) {
         self.pause.record(checkpointed.pause.as_f64(), &[]);
         self.took.record(checkpointed.took.as_f64(), &[]);
+    }
+}
+
+/// How an end is called where it is counted and logged.
+pub(crate) fn name_of(end: &AttemptEnd) -> &'static str {
+    match end {
+        AttemptEnd::Succeeded(_) => "succeeded",
+        AttemptEnd::Failed(failure) => failure.class.as_str(),
+        AttemptEnd::Cancelled => "cancelled",
+        AttemptEnd::Superseded => "superseded",
     }
 }

@@ -91,7 +91,7 @@ impl Worker {
             return Ok(Exit::Stopped);
         };
         let slots = self.hello.slots;
-        tracing::info!(queue = self.queue, slots, incarnation = ?self.hello.incarnation, "ready for work");
+        tracing::info!(queue = self.queue, slots, incarnation = %self.hello.incarnation.0, "ready for work");
 
         let end = CancellationToken::new();
         let served = async {

@@ -54,7 +54,7 @@ pub(crate) async fn serve(worker: Arc<Worker>) -> Result<(), ConnectError> {
 async fn run_until_long(worker: &Arc<Worker>, consumer: &mut Consumer) -> Option<(Offer, Running)> {
     loop {
         let delivery = worker.drain.run_until_cancelled(consumer.next()).await??;
-        let claim_span = claim_span(&delivery);
+        let claim_span = claim_span(worker, &delivery);
         let grant = match claim(worker, &delivery).instrument(claim_span.clone()).await {
             Claimed::Granted(grant) => grant,
             Claimed::Settle(disposition) => {
@@ -97,8 +97,10 @@ impl Offer {
 }
 
 /// The span of a claim, as part of the offer's trace. Whose attempt it is stands in the offer.
-fn claim_span(delivery: &Delivery) -> Span {
-    let span = tracing::info_span!("claim", job.id = field::Empty, job.attempt = field::Empty);
+fn claim_span(worker: &Worker, delivery: &Delivery) -> Span {
+    let id = &worker.hello.worker;
+    let span =
+        tracing::info_span!("claim", job.id = field::Empty, job.attempt = field::Empty, worker.id = %id);
     if let Some(traceparent) = &delivery.traceparent {
         telemetry::set_parent(&span, traceparent);
     }
