@@ -154,16 +154,18 @@ fn log(event: &JobEvent, core: &Core) {
         }
         JobEvent::Ended(event) => {
             let state = event.state.as_str();
+            // A hundredth of a cent is as much as a reader wants to know.
+            let usd = (event.usd * 1e4).round() / 1e4;
             match &event.failure {
                 Some(failure) => {
                     warn!(
-                        parent: None, job.id = %event.job_id, job.attempt = event.attempts, state, usd = event.usd,
+                        parent: None, job.id = %event.job_id, job.attempt = event.attempts, state, usd,
                         %failure, "ended"
                     );
                 }
                 None => {
                     info!(
-                        parent: None, job.id = %event.job_id, job.attempt = event.attempts, state, usd = event.usd,
+                        parent: None, job.id = %event.job_id, job.attempt = event.attempts, state, usd,
                         "ended"
                     );
                 }
