@@ -21,7 +21,7 @@ from compose_check.compose import Compose
 LIMIT = 600
 # A short one: the digits at their own size.
 JOB = ["--workload", "classifier", "--data", "digits"]
-JOB += ["--param", "stem=small", "--param", "image_size=8", "--param", "epochs=1", "--param", "warmup_epochs=0"]
+JOB += ["--param", "stem=small", "--param", "image_size=8", "--param", "epochs=3"]
 
 
 class CheckError(Exception):
@@ -43,7 +43,7 @@ def main() -> int:
     except (CheckError, subprocess.CalledProcessError) as error:
         print(f"docker-check failed: {error}", file=sys.stderr)
         return 1
-    print("docker-check: the images build, and two jobs ran on two trainers", flush=True)
+    print("docker-check: the images build, and two jobs ran on two trainers, one of which was killed", flush=True)
     return 0
 
 
@@ -75,10 +75,14 @@ def check(compose: Compose) -> None:
     # Both are submitted before either can end, so that two trainers have something to do.
     for job in ("check-1", "check-2"):
         compose.cli("submit", *JOB, "--id", job)
-    ended = [wait_for_end(compose, job) for job in ("check-1", "check-2")]
+    running = wait_for_state(compose, "check-1", ("running",))
+    compose.kill(running["attempts"][0]["worker"])
+    ended = [wait_for_state(compose, job, ("succeeded", "dead", "cancelled")) for job in ("check-1", "check-2")]
     for job in ended:
         if job["state"] != "succeeded":
             raise CheckError(f"{job['job_id']} ended as {job['state']}: {job.get('failure')}")
+    if [attempt.get("failure", {}).get("class") for attempt in ended[0]["attempts"]] != ["lost", None]:
+        raise CheckError(f"check-1 should have been lost once and then succeeded: {ended[0]['attempts']}")
     workers = {attempt["worker"] for job in ended for attempt in job["attempts"]}
     if len(workers) != 2:
         raise CheckError(f"two trainers run, and the jobs ran on {sorted(workers)}")
@@ -92,15 +96,15 @@ def wait_for_health(compose: Compose) -> None:
         time.sleep(2)
 
 
-def wait_for_end(compose: Compose, job: str) -> dict:
+def wait_for_state(compose: Compose, job: str, states: tuple[str, ...]) -> dict:
     deadline = time.monotonic() + LIMIT
     while True:
         view = json.loads(compose.cli("show", job, "--json"))
-        if view["state"] in ("succeeded", "dead", "cancelled"):
+        if view["state"] in states:
             return view
         if deadline < time.monotonic():
             raise CheckError(f"after {LIMIT} s {job} is still {view['state']}")
-        time.sleep(5)
+        time.sleep(2)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -25,6 +26,16 @@ class Compose:
         command = self.command("run", "--rm", "-T", "cli", *arguments)
         ended = subprocess.run(command, env=self.environment, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
         return ended.stdout
+
+    def kill(self, worker: str) -> None:
+        """Ends a trainer's process as a crash would. `docker kill` would count as the operator's wish, and stay."""
+        # A worker is called after its container.
+        container = worker.split("-")[0]
+        inspected = subprocess.run(
+            ["docker", "inspect", "--format", "{{.State.Pid}}", container], capture_output=True, text=True, check=True
+        )
+        print(f"docker-check: kills the trainer {worker}", flush=True)
+        os.kill(int(inspected.stdout), signal.SIGKILL)
 
     def not_healthy(self) -> list[str]:
         """The containers that are not, or not yet, what their health check wants."""
