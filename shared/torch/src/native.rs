@@ -108,6 +108,23 @@ pub(crate) fn load_library(name: &str) -> Result<(), String> {
     Err(unsafe { CStr::from_ptr(libc::dlerror()) }.to_string_lossy().into_owned())
 }
 
+/// Lets the allocator keep what is freed, up to 2 GB. By default, glibc returns large blocks to the system at once, and
+/// every step gets them anew, page by page: a tenth of a step's time on the CPU.
+#[cfg(target_env = "gnu")]
+pub(crate) fn keep_freed_memory() {
+    const MIB: libc::c_int = 1 << 20;
+    // SAFETY: sets three numbers of the allocator; one that it does not like, it ignores.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 32 * MIB);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 2047 * MIB);
+        libc::mallopt(libc::M_TOP_PAD, 64 * MIB);
+    }
+}
+
+/// Other allocators have no such habit.
+#[cfg(not(target_env = "gnu"))]
+pub(crate) fn keep_freed_memory() {}
+
 fn pointers(tensors: &[Tensor]) -> Vec<*const C_tensor> {
     tensors.iter().map(Tensor::as_ptr).collect()
 }

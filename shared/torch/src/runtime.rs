@@ -7,7 +7,8 @@ use crate::native;
 /// Prepares libtorch. To be called first thing in `main`: whether there is a GPU is found out once, and for good.
 ///
 /// The GPU half of libtorch is a library that no symbol refers to, so the linker leaves it out; it is loaded here
-/// where it is installed. From here on, operations that can give the same bytes each time do.
+/// where it is installed. From here on, operations that can give the same bytes each time do, and memory that is freed
+/// is kept for the next step.
 pub fn set_up() {
     match native::load_library("libtorch_cuda.so") {
         Ok(()) => tracing::debug!("loaded libtorch's GPU half"),
@@ -16,6 +17,7 @@ pub fn set_up() {
         }
     }
     native::deterministic();
+    native::keep_freed_memory();
 }
 
 /// The GPU where there is one, else the CPU.
