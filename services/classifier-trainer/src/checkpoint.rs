@@ -7,11 +7,12 @@ use contract::{Failure, checkpoints::CheckpointRole, classifier::ClassifierParam
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tch::{Tensor, no_grad};
-use torch::{TensorFile, TensorFileError, read_tensors, write_tensors};
+use torch::{TensorFile, read_tensors, write_tensors};
 use worker::Snapshot;
 
 use crate::{
     data::Images,
+    failure,
     history::{EpochFigures, best_epoch},
     state::{State, cpu_copy},
 };
@@ -100,10 +101,7 @@ impl Identity {
     /// # Errors
     /// Permanent, when the file is of another run, and in what it differs; transient, when it cannot be read.
     pub(crate) fn restore(&self, path: &Path, state: &mut State) -> Result<(), Failure> {
-        let TensorFile { mut tensors, text } = read_tensors(path).map_err(|error| match error {
-            TensorFileError::Io { .. } => Failure::transient(format!("{:#}", anyhow::Error::from(error))),
-            error => Failure::permanent(format!("{:#}", anyhow::Error::from(error))),
-        })?;
+        let TensorFile { mut tensors, text } = read_tensors(path).map_err(failure::of_tensor_file)?;
         let wrong =
             |problem: String| Failure::permanent(format!("the checkpoint {}: {problem}", path.display()));
         let header: Header = serde_json::from_str(text.as_deref().unwrap_or_default())

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use contract::Failure;
 use tch::{Tensor, no_grad};
-use torch::{TensorFileError, find_below, read_tensors};
+use torch::{find_below, read_tensors};
 
-use crate::ResNet;
+use crate::{ResNet, failure};
 
 /// How many names a message shows.
 const NAMED: usize = 5;
@@ -19,12 +19,7 @@ const NAMED: usize = 5;
 /// read.
 pub(crate) fn load(model: &ResNet, given: &str, roots: &[PathBuf]) -> Result<String, Failure> {
     let path = find_below(given, roots).map_err(|error| Failure::permanent(format!("init_from: {error}")))?;
-    let mut file = read_tensors(&path).map_err(|error| match error {
-        TensorFileError::Io { .. } => {
-            Failure::transient(format!("init_from: {:#}", anyhow::Error::from(error)))
-        }
-        error => Failure::permanent(format!("init_from: {:#}", anyhow::Error::from(error))),
-    })?;
+    let mut file = read_tensors(&path).map_err(failure::of_tensor_file)?;
     // torchvision counts batches there; nothing depends on it.
     file.tensors.retain(|name, _| !name.ends_with(".num_batches_tracked"));
 

@@ -12,10 +12,12 @@ use torch::{
 use worker::{Control, RunError};
 
 use crate::{
+    failure::transient,
     history::best_epoch,
+    pace::Pace,
     pictures::{draw_confusion, draw_curves},
     state::State,
-    train::{Pace, Task},
+    train::Task,
 };
 
 /// Saves the final state, then keeps the best model, its confusion matrix and the curves.
@@ -79,8 +81,7 @@ fn export(task: &Task<'_>, state: &State, best: usize, path: &Path) -> Result<()
         "epoch": best + 1,
         "val_accuracy": state.history[best].val_accuracy,
     });
-    write_tensors(path, &tensors, &text.to_string())
-        .map_err(|error| Failure::transient(format!("{:#}", anyhow::Error::from(error))))
+    write_tensors(path, &tensors, &text.to_string()).map_err(transient)
 }
 
 /// A picture that cannot be drawn is a pity, and no reason to train again.

@@ -1,6 +1,6 @@
 //! The training loop, from top to bottom.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use contract::{
     Failure, StopCause, checkpoints::CheckpointRole, classifier::ClassifierParams, events::RunResult,
@@ -9,7 +9,7 @@ use contract::{
 use tch::Device;
 use torch::{
     beside,
-    images::{BatchError, TrainBatches, ValBatches},
+    images::{TrainBatches, ValBatches},
     use_threads,
 };
 use worker::{Control, Run, RunError};
@@ -18,18 +18,15 @@ use crate::{
     checkpoint::Identity,
     data::{self, Images},
     divergence,
+    failure::transient,
     history::{EpochFigures, best_epoch},
     init_from, outcome,
+    pace::Pace,
     plan::Plan,
     state::State,
     step::train_step,
     validation::{Validation, validate},
 };
-
-/// The loss is read from the device every so many steps, because reading waits for it.
-const STEPS_BETWEEN_LOSSES: u64 = 10;
-/// And at least so often, where steps are slow.
-const TIME_BETWEEN_LOSSES: Duration = Duration::from_secs(1);
 
 /// What an attempt computes with, unless its checkpoint says otherwise.
 #[derive(Debug, Clone, Copy)]
@@ -81,7 +78,7 @@ pub(crate) fn train(
             continue;
         }
         let started = Instant::now();
-        let batch = prepared.take().unwrap_or_else(|| batches.batch(state.step)).map_err(lost_image)?;
+        let batch = prepared.take().unwrap_or_else(|| batches.batch(state.step)).map_err(transient)?;
         let (images, labels) = batch.to_device(task.device); // (N, 3, H, W), (N)
 
         // The next batch is made while this one is learned from.
@@ -216,43 +213,6 @@ impl Task<'_> {
     }
 }
 
-/// How fast steps are, and the last loss that was read.
-pub(crate) struct Pace {
-    steps: u64,
-    busy: Duration,
-    loss: Option<f64>,
-    loss_read: Instant,
-}
-
-impl Pace {
-    fn new() -> Self {
-        Self { steps: 0, busy: Duration::ZERO, loss: None, loss_read: Instant::now() }
-    }
-
-    fn step_done(&mut self, state: &State, started: Instant) {
-        let due = state.step.is_multiple_of(STEPS_BETWEEN_LOSSES) || self.steps == 0;
-        if due || TIME_BETWEEN_LOSSES <= self.loss_read.elapsed() {
-            self.loss = state.loss.as_ref().map(|loss| loss.double_value(&[]));
-            self.loss_read = Instant::now();
-        }
-        self.steps += 1;
-        self.busy += started.elapsed();
-    }
-
-    fn steps_per_second(&self) -> Option<f64> {
-        (0 < self.steps).then(|| self.steps as f64 / self.busy.as_secs_f64())
-    }
-
-    pub(crate) fn images_per_second(&self, plan: &Plan) -> Option<f64> {
-        self.steps_per_second().map(|steps| steps * plan.batch_size as f64)
-    }
-}
-
 fn resumed_from(run: &Run) -> u64 {
     run.resume.as_ref().map_or(0, |resume| resume.manifest.step)
-}
-
-/// A file system that lost an image may find it again.
-fn lost_image(error: BatchError) -> Failure {
-    Failure::transient(error.to_string())
 }
