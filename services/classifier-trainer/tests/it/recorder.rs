@@ -13,6 +13,7 @@ use contract::{
     lease::{Grant, Progress},
 };
 use serde_json::Value;
+use tempfile::TempDir;
 use worker::{Control, Resume, Run, RunError, Snapshot, Trainer};
 
 /// Where a run is told to stop.
@@ -30,7 +31,8 @@ pub(crate) enum StopAt {
 pub(crate) struct Recorder {
     stop_at: StopAt,
     checkpoint_at: BTreeSet<u64>,
-    folder: PathBuf,
+    /// Checkpoints are large, so they go when the attempt is forgotten.
+    folder: TempDir,
     pub(crate) reports: Vec<Progress>,
     pub(crate) checkpoints: Vec<(u64, CheckpointRole)>,
     /// Where those were written that were written: the ones that were due, and the last.
@@ -90,7 +92,7 @@ impl Control for Recorder {
 impl Recorder {
     fn write(&mut self) {
         if let Some(mut snapshot) = self.waiting.take() {
-            let path = self.folder.join(format!("{}.safetensors", snapshot.step));
+            let path = self.folder.path().join(format!("{}.safetensors", snapshot.step));
             (snapshot.write)(&path).unwrap();
             self.written.insert(snapshot.step, path);
         }
@@ -99,7 +101,7 @@ impl Recorder {
 
 /// A job with a folder of its own.
 pub(crate) struct Job {
-    pub(crate) folder: tempfile::TempDir,
+    pub(crate) folder: TempDir,
     params: Value,
     threads: u32,
 }
@@ -144,8 +146,7 @@ impl Job {
         stop_at: StopAt,
         checkpoint_at: BTreeSet<u64>,
     ) -> Attempt {
-        let folder =
-            tempfile::Builder::new().prefix("attempt-").tempdir_in(self.folder.path()).unwrap().keep();
+        let folder = tempfile::tempdir_in(self.folder.path()).unwrap();
         let mut recorder = Recorder {
             stop_at,
             checkpoint_at,
