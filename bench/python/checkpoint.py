@@ -8,7 +8,7 @@ import time
 import torch
 from resnet import resnet18
 
-path, rounds = sys.argv[1], int(sys.argv[2])
+prefix, rounds = sys.argv[1], int(sys.argv[2])
 model = resnet18(classes=1000)
 optimizer = torch.optim.AdamW(model.parameters())
 for parameter in model.parameters():
@@ -16,7 +16,9 @@ for parameter in model.parameters():
 optimizer.step()
 
 saves, synced = [], []
-for _ in range(rounds):
+for number in range(rounds):
+    # A new file each time, as a history needs.
+    path = f"{prefix}-{number}.pt"
     began = time.perf_counter()
     with open(path, "wb") as file:
         torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, file)
@@ -24,5 +26,7 @@ for _ in range(rounds):
         saves.append(time.perf_counter() - began)
         os.fsync(file.fileno())
     synced.append(time.perf_counter() - began)
+    size = os.path.getsize(path)
+    os.remove(path)
 
-print(json.dumps({"bytes": os.path.getsize(path), "save_seconds": saves, "synced_seconds": synced}))
+print(json.dumps({"bytes": size, "save_seconds": saves, "synced_seconds": synced}))

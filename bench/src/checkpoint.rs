@@ -57,7 +57,7 @@ async fn compare(folder: &Path) -> anyhow::Result<Table> {
     }
     let times = |time: fn(&Taken) -> Duration| Times::new(taken.iter().map(time).collect());
 
-    let file = folder.join("checkpoint.pt").display().to_string();
+    let file = folder.join("checkpoint").display().to_string();
     let theirs = pytorch::run("checkpoint.py", &[file, ROUNDS.to_string()])?;
     let their_bytes = theirs["bytes"].as_u64().context("the script told no size")?;
     let saved = Times::new(pytorch::seconds(&theirs, "save_seconds")?);
