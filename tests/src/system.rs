@@ -6,12 +6,8 @@ use std::{
     time::Duration,
 };
 
-use broker::{Broker, BrokerOptions, Outgoing, RequestError};
-use contract::{
-    JobId, Request, SubmitJob, Workload,
-    control::{GetJob, JobState, JobView, ListWorkers},
-    names::{JOBS_EXCHANGE, SUBMIT_KEY},
-};
+use broker::{Broker, BrokerOptions};
+use contract::{JobId, SubmitJob};
 use local_broker::testing::Proxy;
 use tokio_util::sync::CancellationToken;
 
@@ -19,15 +15,12 @@ use crate::{
     config,
     events::Events,
     folder::Folder,
+    full_disk::FullDisk,
     home::Home,
     process::Process,
     program::{Program, SCHEDULER},
-    step::{StepParams, WORKLOAD},
-    wait::{LIMIT, wait_for},
+    wait::wait_for,
 };
-
-/// How long one question to a service may take; while it is down, it is asked again.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A running system. [`System::end`] holds it to the promises.
 pub struct System {
@@ -38,6 +31,8 @@ pub struct System {
     /// What was told on the events exchange.
     pub events: Events,
     home: Home,
+    /// Gone before the folder that they are mounted in.
+    disks: Vec<FullDisk>,
     pub(crate) folder: Folder,
     pub(crate) jobs: BTreeMap<JobId, SubmitJob>,
 }
@@ -76,7 +71,15 @@ impl System {
             BrokerOptions { url: home.url().into(), heartbeat: Duration::from_secs(5), name: "test".into() };
         let broker = Broker::connect(options, &CancellationToken::new()).await.expect("the broker answers");
         let events = Events::listen(&broker).await;
-        Self { broker, events, home, folder, jobs: BTreeMap::new(), programs: BTreeMap::new() }
+        Self {
+            broker,
+            events,
+            home,
+            disks: Vec::new(),
+            folder,
+            jobs: BTreeMap::new(),
+            programs: BTreeMap::new(),
+        }
     }
 
     /// Kills RabbitMQ and starts it again.
@@ -87,6 +90,11 @@ impl System {
         let Home::Private(broker) = &mut self.home else { panic!("this broker is not only ours to kill") };
         broker.node.kill().await;
         broker.node.restart().await.expect("the broker starts again");
+    }
+
+    /// Keeps a disk that is mounted in this system's folder for as long as the system needs it.
+    pub fn keep(&mut self, disk: FullDisk) {
+        self.disks.push(disk);
     }
 
     /// The broker under it.
@@ -193,93 +201,4 @@ impl System {
             }
         }
     }
-
-    /// Submits a job of steps under a name.
-    pub async fn submit(&mut self, name: &str, params: &StepParams) -> JobId {
-        self.submit_with(name, params, |_| {}).await
-    }
-
-    /// The same with changes to the submission.
-    pub async fn submit_with(
-        &mut self,
-        name: &str,
-        params: &StepParams,
-        change: impl FnOnce(&mut SubmitJob),
-    ) -> JobId {
-        let mut submission = submission(name, params);
-        change(&mut submission);
-        let accepted = self.ask(&submission).await.unwrap_or_else(|error| panic!("{name}: {error}"));
-        self.expect(submission);
-        accepted.job_id
-    }
-
-    /// Publishes a submission as an outside publisher does that waits for no answer.
-    pub async fn publish(&mut self, submission: &SubmitJob) -> JobId {
-        let message = Outgoing::new(JOBS_EXCHANGE, SUBMIT_KEY, submission);
-        self.broker.publish(message).await.expect("the broker takes a submission");
-        self.expect(submission.clone())
-    }
-
-    /// Has a job held to the promises that was submitted by other means.
-    pub fn expect(&mut self, submission: SubmitJob) -> JobId {
-        let id = submission.job_id.clone().expect("jobs of tests have names");
-        self.jobs.insert(id.clone(), submission);
-        id
-    }
-
-    /// Asks a service until it answers.
-    ///
-    /// # Errors
-    /// When it refuses.
-    pub async fn ask<R: Request>(&self, request: &R) -> Result<R::Reply, contract::Refused> {
-        wait_for(R::KIND, async || match self.broker.request(request, PATIENCE).await {
-            Ok(reply) => Some(Ok(reply)),
-            Err(RequestError::Refused(refused)) if refused.reason != contract::Refusal::Unavailable => {
-                Some(Err(refused))
-            }
-            Err(_) => None,
-        })
-        .await
-    }
-
-    /// Waits until the scheduler knows so many workers.
-    pub async fn workers(&self, count: usize) {
-        wait_for(&format!("{count} workers"), async || {
-            let list = self.ask(&ListWorkers {}).await.expect("workers can be listed");
-            (list.workers.len() == count).then_some(())
-        })
-        .await;
-    }
-
-    /// A job as it is now.
-    pub async fn view(&self, job: &JobId) -> JobView {
-        self.ask(&GetJob { job_id: job.clone() }).await.unwrap_or_else(|error| panic!("{job}: {error}"))
-    }
-
-    /// Waits until `holds` for a job.
-    pub async fn until(&self, job: &JobId, what: &str, holds: impl Fn(&JobView) -> bool) -> JobView {
-        let deadline = tokio::time::Instant::now() + LIMIT;
-        loop {
-            let view = self.view(job).await;
-            if holds(&view) {
-                return view;
-            }
-            assert!(tokio::time::Instant::now() < deadline, "{job} is not {what}: {view:#?}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    /// Waits until a job is in a state.
-    pub async fn state(&self, job: &JobId, state: JobState) -> JobView {
-        let view = self.until(job, state.as_str(), |view| view.state == state || view.state.is_end()).await;
-        assert_eq!(view.state, state, "{view:#?}");
-        view
-    }
-}
-
-/// A submission of steps under a name.
-pub fn submission(name: &str, params: &StepParams) -> SubmitJob {
-    let workload = Workload::new(WORKLOAD).expect("the name is a valid one");
-    let job_id = JobId::new(name).unwrap_or_else(|error| panic!("{error}"));
-    SubmitJob { job_id: Some(job_id), ..SubmitJob::new(workload, params.to_map()) }
 }

@@ -72,6 +72,7 @@ async fn a_full_disk_is_waited_out() {
     assert!(told.note.contains("step 15"), "{told:?}");
 
     disk.free();
+    system.keep(disk);
     let view = system.state(&job, JobState::Succeeded).await;
     assert_eq!(view.attempts.len(), 1, "a run waits until there is room: {view:#?}");
     system.end().await;
@@ -102,6 +103,7 @@ async fn a_scheduler_without_room_loses_nothing() {
     hold.release();
     system.log_line(SCHEDULER, "full").await;
     disk.free();
+    system.keep(disk);
 
     for job in &jobs {
         let view = system.state(job, JobState::Succeeded).await;
