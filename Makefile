@@ -9,6 +9,8 @@ SHELL := /bin/bash
 CUDA ?=
 PYTORCH ?=
 DATA ?=
+# The Debian release whose RabbitMQ broker-check takes.
+SUITE ?=
 # Which tests: TEST=name runs those whose name holds it.
 TEST ?=
 
@@ -66,6 +68,10 @@ schemas: setup ## Write docs/schemas anew from the message types
 .PHONY: docker-check
 docker-check: ## Build the images without a registry and run a job through docker compose
 	@python3 scripts/docker_check.py
+
+.PHONY: broker-check
+broker-check: setup ## Run the tests against the newest RabbitMQ that Debian carries (SUITE=trixie: another)
+	@python3 scripts/broker_check.py $(if $(SUITE),--suite $(SUITE))
 
 .PHONY: clean
 clean: ## Remove what was built and what runs left behind; keep what setup brought

@@ -21,7 +21,8 @@ use crate::{
 pub enum Disposition {
     /// Done with.
     Ack,
-    /// Back to its queue, for another consumer or another time.
+    /// Back to its queue, for another consumer or another time. RabbitMQ 3.10 counts this towards the delivery
+    /// limit, 4.3 only the deliveries whose consumer died.
     Requeue,
     /// To the dead letters, with the reason in the header `rekindle-reason`.
     Reject(String),

@@ -60,18 +60,20 @@ async fn a_rejected_message_keeps_its_reason() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_message_that_comes_back_too_often_ends_in_the_dead_letters() -> anyhow::Result<()> {
+async fn a_message_that_its_consumers_die_with_ends_in_the_dead_letters() -> anyhow::Result<()> {
     let bench = Bench::new().await?;
-    let mut consumer = bench.broker.consume(QUEUE, 1).await?;
     let mut dead_letters = bench.broker.consume(DEAD_LETTERS, 1).await?;
     bench.broker.publish(attempt(1)).await?;
 
+    // Each connection ends with the message in its hands. RabbitMQ 3.10 counts an orderly return as well, 4.3 does not.
     let mut deliveries = 0;
     let dead = loop {
+        let broker = connect(bench.vhost.amqp_url()).await?;
+        let mut consumer = broker.consume(QUEUE, 1).await?;
         tokio::select! {
             delivery = next(&mut consumer) => {
                 deliveries += 1;
-                delivery.settle(Disposition::Requeue).await;
+                drop(delivery);
             }
             dead = next(&mut dead_letters) => break dead,
         }
