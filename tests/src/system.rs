@@ -92,6 +92,12 @@ impl System {
         broker.node.restart().await.expect("the broker starts again");
     }
 
+    /// Whether this system's own broker takes no messages, as when its memory runs out.
+    pub async fn hold_back_broker(&self, held: bool) {
+        let Home::Private(broker) = &self.home else { panic!("this broker is not only ours to hold back") };
+        broker.node.hold_back(held).await.expect("RabbitMQ's tool reaches it");
+    }
+
     /// Keeps a disk that is mounted in this system's folder for as long as the system needs it.
     pub fn keep(&mut self, disk: FullDisk) {
         self.disks.push(disk);

@@ -1,6 +1,6 @@
 //! A private node: start, stop, kill, start again.
 
-use std::{fs::File, path::Path, process::Child, time::Duration};
+use std::{fs::File, io, path::Path, process::Child, time::Duration};
 
 use tokio::time::{Instant, interval};
 
@@ -9,7 +9,7 @@ use crate::{
     folder::Folder,
     installation::Installation,
     ports::Ports,
-    process::{end, end_orphans, is_running, kill_group, kill_now, start_epmd, start_server},
+    process::{control, end, end_orphans, is_running, kill_group, kill_now, start_epmd, start_server},
 };
 
 /// How long a node may take until it answers. It takes five seconds, and much longer on a busy machine.
@@ -123,6 +123,26 @@ impl LocalBroker {
         let Address { ports, process_group, .. } = self.address;
         self.server = start_server(&self.installation, &self.folder, ports, process_group)?;
         self.answers().await
+    }
+
+    /// Whether it holds back everybody who publishes, as it does by itself when its memory or disk runs out. It takes
+    /// a second or two.
+    ///
+    /// # Errors
+    /// When its own tool fails; its words are in the error.
+    pub async fn hold_back(&self, held: bool) -> Result<(), LocalBrokerError> {
+        let mut command = control(&self.installation, &self.folder, self.address.ports);
+        command.args(["set_vm_memory_high_watermark", if held { "0" } else { "0.4" }]);
+        let program = self.installation.server.clone();
+        let ran = tokio::task::spawn_blocking(move || command.output()).await;
+        let output = ran
+            .unwrap_or_else(|error| Err(io::Error::other(error)))
+            .map_err(|error| LocalBrokerError::Spawn { program, error })?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        Err(LocalBrokerError::Ended { log: self.folder.log(), words })
     }
 
     /// Lets the node go on without its owner.

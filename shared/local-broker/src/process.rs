@@ -79,6 +79,19 @@ pub(crate) fn start_server(
     spawn(command, &installation.server)
 }
 
+/// RabbitMQ's own tool, told how to reach the node.
+pub(crate) fn control(installation: &Installation, folder: &Folder, ports: Ports) -> Command {
+    let mut command = Command::new(installation.server.with_file_name("rabbitmqctl"));
+    command
+        .env("HOME", folder.path())
+        .env("RABBITMQ_CONF_ENV_FILE", "/dev/null")
+        .env("ERL_EPMD_PORT", ports.epmd.to_string())
+        .args(["--node", NODE])
+        .current_dir(folder.path())
+        .stdin(Stdio::null());
+    command
+}
+
 pub(crate) fn is_running(child: &mut Child) -> bool {
     matches!(child.try_wait(), Ok(None))
 }

@@ -92,7 +92,7 @@ impl Submission {
 /// Whether silence means something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// The broker cannot be reached: nobody can be heard.
+    /// The broker cannot be reached, or takes no messages: nobody can be heard.
     Offline,
     /// There are messages that have not been looked at yet.
     Behind,

@@ -7,6 +7,7 @@ mod inbox;
 mod leadership;
 mod mail;
 mod meters;
+mod pulse;
 mod queries;
 mod request;
 
@@ -25,6 +26,7 @@ use self::{
     inbox::{Inbox, Received},
     mail::Mail,
     meters::Meters,
+    pulse::Pulse,
 };
 use crate::{
     core::{Core, Reach, Rules},
@@ -86,14 +88,16 @@ struct Service {
     store: Store,
     broker: Broker,
     mail: Mail,
+    pulse: Pulse,
     meters: Meters,
 }
 
 impl Service {
     async fn new(rules: Rules, saved: Saved, store: Store, broker: Broker) -> Self {
         let mail = Mail::start(broker.clone(), saved.letters).await;
+        let pulse = Pulse::start(broker.clone(), rules.lease);
         let core = Core::new(rules, saved.jobs, saved.workers, Timestamp::now());
-        Self { core, store, broker, mail, meters: Meters::new() }
+        Self { core, store, broker, mail, pulse, meters: Meters::new() }
     }
 
     async fn serve(&mut self, mut inbox: Inbox, stop: &CancellationToken) -> anyhow::Result<()> {
@@ -117,7 +121,7 @@ impl Service {
     }
 
     fn reach(&self, received: &Received) -> Reach {
-        if !*self.broker.online().borrow() {
+        if !*self.broker.online().borrow() || !self.pulse.is_felt() {
             Reach::Offline
         } else if received.is_full() {
             Reach::Behind
