@@ -7,8 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use contract::schema;
-use serde_json::Value;
+use contract::{classifier::ClassifierParams, schema};
+use serde_json::{Value, json};
 
 const BEGIN: &str = "<!-- messages: written by `UPDATE=1 cargo test -p contract` -->\n";
 const END: &str = "<!-- end of messages -->\n";
@@ -29,6 +29,23 @@ fn schemas_are_up_to_date() {
     for entry in fs::read_dir(&folder).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(known.contains(&name), "docs/schemas/{name} describes no message; remove it");
+    }
+}
+
+#[test]
+fn the_guide_gives_every_parameter_of_the_classifier_its_default() {
+    let guide = fs::read_to_string(docs().join("classifier.md")).unwrap();
+    let defaults = serde_json::to_value(ClassifierParams {
+        init_from: Some("none".into()),
+        ..serde_json::from_value(json!({ "data": "required" })).unwrap()
+    });
+    for (name, default) in defaults.unwrap().as_object().unwrap() {
+        let default = match default.as_str() {
+            Some(word @ ("required" | "none")) if name != "augment" => word.to_owned(),
+            _ => format!("`{default}`"),
+        };
+        let row = format!("| `{name}` | {default} |");
+        assert!(guide.contains(&row), "docs/classifier.md lacks {row}");
     }
 }
 
