@@ -77,9 +77,10 @@ impl System {
         .await;
     }
 
-    /// A job as it is now.
+    /// A job as it is now, once the scheduler knows it: a submission and a question take different queues.
     pub async fn view(&self, job: &JobId) -> JobView {
-        self.ask(&GetJob { job_id: job.clone() }).await.unwrap_or_else(|error| panic!("{job}: {error}"))
+        let question = GetJob { job_id: job.clone() };
+        wait_for(&format!("the scheduler to know {job}"), async || self.ask(&question).await.ok()).await
     }
 
     /// Waits until `holds` for a job.

@@ -113,6 +113,16 @@ impl System {
         self.home.url()
     }
 
+    /// Its management interface, password included.
+    pub fn management_url(&self) -> String {
+        self.home.management().url().to_owned()
+    }
+
+    /// Its virtual host.
+    pub fn vhost(&self) -> &str {
+        self.home.vhost()
+    }
+
     /// This system's folder.
     pub fn path(&self) -> &Path {
         self.folder.path()

@@ -60,6 +60,11 @@ impl Management {
         Self { url: url.trim_end_matches('/').into(), agent: config.into() }
     }
 
+    /// Its address, password included.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Whether it answers.
     pub async fn answers(&self) -> bool {
         self.ask(Method::GET, "/api/overview".into(), None).await.is_ok()
