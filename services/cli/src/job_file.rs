@@ -86,6 +86,7 @@ mod tests {
         [resources]
         gpu = ["l4", "t4"]
         spot = "allow"
+        prefer = "cheapest"
         memory_mib = 8192
 
         [total]

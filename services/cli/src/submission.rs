@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use contract::{GpuClass, JobId, Profile, Seconds, SpotUse, SubmitJob, Workload};
+use contract::{GpuClass, JobId, Preference, Profile, Seconds, SpotUse, SubmitJob, Workload};
 use serde_json::{Map, Value};
 
 use crate::{exit::UsageError, job_file};
@@ -31,7 +31,10 @@ pub(crate) struct SubmissionArguments {
     /// Whether preemptible machines will do. --spot alone means allow.
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "allow")]
     spot: Option<Spot>,
-    /// GPU memory needed, in MiB.
+    /// Which of the classes is taken: the first that a worker offers, or the cheapest.
+    #[arg(long, value_enum)]
+    prefer: Option<Prefer>,
+    /// GPU memory needed, in MiB; counts instead of the estimate.
     #[arg(long, value_name = "MIB")]
     memory: Option<u64>,
     /// The longest one attempt may run, such as 90s or "1h 30m".
@@ -71,6 +74,13 @@ enum Spot {
     Only,
 }
 
+/// The command line's names for [`Preference`].
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Prefer {
+    Order,
+    Cheapest,
+}
+
 impl SubmissionArguments {
     /// The submission, under a fresh id where none is given.
     pub(crate) fn into_submission(self) -> Result<SubmitJob, UsageError> {
@@ -92,6 +102,7 @@ impl SubmissionArguments {
             resources.gpu = self.gpu;
         }
         replace(&mut resources.spot, self.spot.map(Into::into));
+        replace(&mut resources.prefer, self.prefer.map(Into::into));
         resources.memory_mib = self.memory.or(resources.memory_mib);
         replace(&mut submission.priority, self.priority);
         replace(&mut submission.owner, self.owner);
@@ -122,6 +133,15 @@ impl From<Spot> for SpotUse {
             Spot::Never => Self::Never,
             Spot::Allow => Self::Allow,
             Spot::Only => Self::Only,
+        }
+    }
+}
+
+impl From<Prefer> for Preference {
+    fn from(prefer: Prefer) -> Self {
+        match prefer {
+            Prefer::Order => Self::Order,
+            Prefer::Cheapest => Self::Cheapest,
         }
     }
 }
@@ -170,6 +190,7 @@ mod tests {
             "-pname=\"20\"",
             "--gpu=l4,t4",
             "--spot",
+            "--prefer=cheapest",
             "--timeout=1h 30m",
             "--total-time=2h",
             "--total-usd=1.5",
@@ -182,7 +203,7 @@ mod tests {
         });
         assert_eq!(Value::Object(job.params), params);
         assert_eq!(job.resources.gpu.iter().map(GpuClass::as_str).collect::<Vec<_>>(), ["l4", "t4"]);
-        assert_eq!(job.resources.spot, SpotUse::Allow);
+        assert_eq!((job.resources.spot, job.resources.prefer), (SpotUse::Allow, Preference::Cheapest));
         assert_eq!(job.timeout, Seconds::new(5400.0));
         assert_eq!((job.total.time, job.total.usd), (Seconds::new(7200.0), Some(1.5)));
         assert_eq!((job.retry.max_retries, job.priority), (Some(0), 9));

@@ -1,5 +1,6 @@
 //! How things are written for people.
 
+pub(crate) mod choice;
 pub(crate) mod happening;
 pub(crate) mod job;
 mod table;

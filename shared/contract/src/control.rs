@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Estimate, Failure, FailureClass, GpuClass, Incarnation, JobId, Message, Request, Seconds, StopCause,
-    SubmitJob, Tier, Timestamp, TotalLimits, WorkerId, Workload,
+    ConsideredClass, Estimate, Failure, FailureClass, GpuClass, Incarnation, JobId, MemoryNeed, Message,
+    Request, Seconds, StopCause, SubmitJob, Tier, Timestamp, TotalLimits, WorkerId, Workload,
     events::RunResult,
     lease::Progress,
     names::{REQUESTS_EXCHANGE, SCHEDULER_KEY},
@@ -110,6 +110,12 @@ pub struct JobView {
     /// Why it waits, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,
+    /// Every class it could run on, and what came of it when its machine was last chosen.
+    #[serde(default)]
+    pub considered: Vec<ConsideredClass>,
+    /// The device memory it needs, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<MemoryNeed>,
     /// Every attempt so far, oldest first.
     pub attempts: Vec<AttemptView>,
     /// Time and money over all attempts.

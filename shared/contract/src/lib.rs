@@ -7,6 +7,7 @@
 //! it, a new [`Message::VERSION`]. Unknown fields are tolerated, because messages come from other releases.
 
 pub mod checkpoints;
+mod choice;
 pub mod classifier;
 pub mod control;
 mod envelope;
@@ -19,6 +20,7 @@ pub mod schema;
 mod submit;
 mod units;
 
+pub use choice::{ClassVerdict, ConsideredClass, MemoryNeed, MemorySource, Preference};
 pub use envelope::{
     DecodeError, MAX_MESSAGE_BYTES, Message, Refusal, Refused, Request, decode, encode, kind_of,
 };

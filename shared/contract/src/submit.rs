@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    GpuClass, JobId, Message, Profile, Request, Seconds, Workload,
+    ConsideredClass, GpuClass, JobId, MemoryNeed, Message, Preference, Profile, Request, Seconds, Workload,
     control::JobState,
     encode,
     names::{JOBS_EXCHANGE, SUBMIT_KEY},
@@ -154,7 +154,10 @@ pub struct Resources {
     /// Whether preemptible machines will do.
     #[serde(default)]
     pub spot: SpotUse,
-    /// GPU memory needed, in MiB, where it is known.
+    /// How one of those classes is chosen.
+    #[serde(default, skip_serializing_if = "Preference::is_order")]
+    pub prefer: Preference,
+    /// GPU memory needed, in MiB, where it is known. Without it, the workload's own estimate counts, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_mib: Option<u64>,
 }
@@ -231,6 +234,15 @@ pub struct Estimate {
     pub gpu_reason: String,
     /// Its price per hour, in US dollars.
     pub usd_per_hour: f64,
+    /// Every class the job could run on, and what came of it.
+    #[serde(default)]
+    pub considered: Vec<ConsideredClass>,
+    /// The device memory it needs, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<MemoryNeed>,
+    /// What the publisher should know now rather than find out later, for people.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// The most attempts the policy can lead to, losses included, preemptions not.
     pub worst_attempts: u32,
     /// The longest it can take, once it starts.

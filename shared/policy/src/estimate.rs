@@ -13,10 +13,17 @@ pub fn estimate(terms: &Terms, choice: &Choice) -> Estimate {
     let waiting = waits(&terms.retry, max_retries) + waits(&terms.retry, max_losses);
     let most_time = terms.total.time.map_or(f64::INFINITY, |time| time.as_f64());
     let most_usd = terms.total.usd.unwrap_or(f64::INFINITY);
+    let warnings = match choice.offered {
+        true => Vec::new(),
+        false => vec![format!("{} at present; the job waits until one does", terms.unoffered(None))],
+    };
     Estimate {
         gpu: choice.placement.gpu.clone(),
         gpu_reason: choice.reason.clone(),
         usd_per_hour: choice.usd_per_hour,
+        considered: choice.considered.clone(),
+        memory: terms.memory.clone(),
+        warnings,
         worst_attempts: attempts,
         worst_seconds: (running + waiting).min(most_time),
         worst_usd: (running.min(most_time) / 3600.0 * terms.dearest()).min(most_usd),

@@ -7,13 +7,15 @@ mod choose;
 mod cost;
 mod decide;
 mod estimate;
+mod memory;
 mod terms;
 mod types;
 
-pub use choose::{Choice, Placement, choose, placements};
+pub use choose::{Choice, Circumstances, Placement, choose, considered, placements};
 pub use cost::{Left, RunLimit, affordable, run_limit, usd};
 pub use decide::{Charged, Decision, backoff, decide};
 pub use estimate::estimate;
+pub use memory::memory_need;
 pub use terms::{Candidate, MAX_ATTEMPT, Terms, Unresolved, resolve};
 pub use types::{GpuPrice, LargeBatch, ProfilePolicy, RetryPolicy, WorkloadPolicy};
 

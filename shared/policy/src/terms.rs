@@ -2,10 +2,16 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use contract::{GpuClass, Profile, RetryOverride, Seconds, SpotUse, SubmitJob, TotalLimits, Workload};
+use contract::{
+    GpuClass, MemoryNeed, MemorySource, Preference, Profile, RetryOverride, Seconds, SpotUse, SubmitJob,
+    TotalLimits, Workload,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::{GpuPrice, RetryPolicy, WorkloadPolicy};
+use crate::{
+    GpuPrice, RetryPolicy, WorkloadPolicy,
+    memory::{accumulation_that_fits, memory_need},
+};
 
 /// The longest one attempt may run, whoever asks.
 pub const MAX_ATTEMPT: Duration = Duration::from_secs(24 * 3600);
@@ -15,6 +21,15 @@ pub const MAX_ATTEMPT: Duration = Duration::from_secs(24 * 3600);
 pub struct Terms {
     /// The classes it may run on, in order of preference. Never empty.
     pub candidates: Vec<Candidate>,
+    /// The classes of the same list that are too small for it.
+    #[serde(default)]
+    pub left_out: Vec<Candidate>,
+    /// The device memory it needs, where that is known.
+    #[serde(default)]
+    pub memory: Option<MemoryNeed>,
+    /// How one of the candidates is chosen.
+    #[serde(default)]
+    pub prefer: Preference,
     /// Whose list of classes that is, for people: `classes of the workload`, say.
     pub source: String,
     /// Whether preemptible machines will do.
@@ -65,7 +80,7 @@ pub enum Unresolved {
         /// What there is.
         known: String,
     },
-    /// No class is large enough.
+    /// No class is large enough for what the job asks for.
     #[error("resources.memory_mib: none of {classes} has {needed} MiB; the largest has {largest} MiB")]
     Memory {
         /// What was asked for.
@@ -74,6 +89,23 @@ pub enum Unresolved {
         classes: String,
         /// The most that one of them has.
         largest: u64,
+    },
+    /// No class is large enough for what the job is estimated at.
+    #[error(
+        "the job needs about {needed} MiB of device memory ({basis}), and none of {classes} has that; the largest has \
+         {largest} MiB. {remedy}"
+    )]
+    EstimatedMemory {
+        /// The estimate.
+        needed: u64,
+        /// What it follows from.
+        basis: String,
+        /// The classes the job could run on otherwise.
+        classes: String,
+        /// The most that one of them has.
+        largest: u64,
+        /// What can be done about it.
+        remedy: String,
     },
 }
 
@@ -104,8 +136,13 @@ pub fn resolve(
     let (classes, source) = classes(submission, policy);
     let timeout =
         submission.timeout.or(profile.and_then(|profile| profile.timeout)).unwrap_or(policy.timeout);
+    let memory = memory_need(submission);
+    let (candidates, left_out) = fitting(submission, candidates(classes, prices)?, memory.as_ref())?;
     Ok(Terms {
-        candidates: candidates(classes, prices, submission.resources.memory_mib)?,
+        candidates,
+        left_out,
+        memory,
+        prefer: submission.resources.prefer,
         source,
         spot: submission.resources.spot,
         timeout: timeout.to_duration().min(MAX_ATTEMPT).into(),
@@ -136,7 +173,6 @@ fn classes<'a>(submission: &'a SubmitJob, policy: &'a WorkloadPolicy) -> (&'a [G
 fn candidates(
     classes: &[GpuClass],
     prices: &BTreeMap<GpuClass, GpuPrice>,
-    memory_mib: Option<u64>,
 ) -> Result<Vec<Candidate>, Unresolved> {
     let mut candidates: Vec<Candidate> = Vec::new();
     for gpu in classes {
@@ -147,13 +183,38 @@ fn candidates(
             candidates.push(Candidate { gpu: gpu.clone(), price: *price });
         }
     }
-    let needed = memory_mib.unwrap_or(0);
-    let largest = candidates.iter().map(|candidate| candidate.price.memory_mib).max().unwrap_or(0);
-    if largest < needed {
-        return Err(Unresolved::Memory { needed, classes: listed(classes, "and"), largest });
-    }
-    candidates.retain(|candidate| needed <= candidate.price.memory_mib);
     Ok(candidates)
+}
+
+/// The candidates with the memory that is needed, of which there is at least one, and those without.
+fn fitting(
+    submission: &SubmitJob,
+    candidates: Vec<Candidate>,
+    memory: Option<&MemoryNeed>,
+) -> Result<(Vec<Candidate>, Vec<Candidate>), Unresolved> {
+    let Some(MemoryNeed { mib: needed, source, basis }) = memory else { return Ok((candidates, Vec::new())) };
+    let needed = *needed;
+    let (fitting, left_out): (Vec<_>, Vec<_>) =
+        candidates.into_iter().partition(|candidate| needed <= candidate.price.memory_mib);
+    if !fitting.is_empty() {
+        return Ok((fitting, left_out));
+    }
+    let classes = listed(left_out.iter().map(|candidate| &candidate.gpu), "and");
+    let largest = left_out.iter().map(|candidate| candidate.price.memory_mib).max().unwrap_or(0);
+    Err(match source {
+        MemorySource::Asked => Unresolved::Memory { needed, classes, largest },
+        MemorySource::Estimated => {
+            let smaller = match accumulation_that_fits(submission, largest) {
+                Some((parts, mib)) => {
+                    format!("accumulation={parts} would need {mib} MiB; or ask for a larger class")
+                }
+                None => "Ask for a larger class".into(),
+            };
+            let remedy =
+                format!("{smaller} in resources.gpu, or set resources.memory_mib if you know better");
+            Unresolved::EstimatedMemory { needed, basis: basis.clone(), classes, largest, remedy }
+        }
+    })
 }
 
 fn overridden(policy: RetryPolicy, departures: RetryOverride) -> RetryPolicy {

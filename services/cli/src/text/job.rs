@@ -6,7 +6,7 @@ use contract::{
 };
 
 use super::{
-    Clock, dollars,
+    Clock, choice, dollars,
     happening::{figures, progress},
     length, seconds, size, steps, table,
 };
@@ -14,6 +14,9 @@ use super::{
 /// Everything that the scheduler knows of a job. `path` says where an artifact lies on this machine.
 pub(crate) fn describe(job: &JobView, clock: &Clock, path: impl Fn(&str) -> String) -> String {
     let mut sections = vec![super::fields(&summary(job, clock))];
+    if !job.considered.is_empty() {
+        sections.push(choice::considered(&job.considered));
+    }
     if !job.attempts.is_empty() {
         sections.push(attempts(job, clock));
     }
@@ -47,6 +50,7 @@ fn summary(job: &JobView, clock: &Clock) -> Vec<(&'static str, String)> {
         fields.push(("ended", clock.moment_and_distance(ended)));
     }
     fields.extend(limits(job).map(|limits| ("limits", limits)));
+    fields.extend(job.memory.as_ref().map(|need| ("memory", choice::memory(need))));
     if let Some(last) = job.attempts.last() {
         fields.push(("progress", progress(&last.progress)));
         fields.extend(last.progress.checkpoint_step.map(|step| ("checkpoint", format!("step {step}"))));
@@ -170,11 +174,16 @@ mod tests {
             submitted   00:00:00 (1h ago)
             ended       00:10:00 (50m ago)
             limits      1h an attempt, 4h and $2.50 in total, 5 retries, 3 losses
+            memory      8192 MiB: as resources.memory_mib says
             progress    step 1200/4000 (30 %), epoch 3, loss 0.4375, 12.5 steps/s, 3m 44s left
             checkpoint  step 1000
             spent       $0.01, 1m running, 5.0s queued, 10s backing off, 1 retry, 200 steps done twice
             failure     oom: out of memory at batch_size 64 in 4 parts
             result      val_accuracy 0.9375, val_loss 0.25
+
+            CLASS         MEMORY     AN HOUR  CHOICE  WHY
+            l4 spot       23034 MiB  $0.24    taken   the first of the classes the job asks for
+            l4 on-demand  23034 MiB  $0.60    later   comes after l4 (spot)
 
             ATTEMPT  WORKER      GPU      STARTED   RAN  FROM STEP  TO STEP           COST   ENDED
             1        gpu-host-0  l4 spot  00:00:05  1m   0          1200/4000 (30 %)  $0.01  transient: cannot read data/datasets/flowers: connection reset by peer; cost a retry; 10s until the next

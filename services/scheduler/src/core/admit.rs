@@ -52,6 +52,8 @@ impl Core {
             ledger: Ledger::default(),
             charged: Charged::default(),
             outgrown_mib: None,
+            unclaimed: Vec::new(),
+            considered: Vec::new(),
         };
         self.desk.arrivals += 1;
         let accepted = self.accepted(&job, false);

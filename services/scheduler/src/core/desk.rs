@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use contract::{JobId, Timestamp, Workload};
-use policy::{Choice, Placement, Terms, choose};
+use policy::{Choice, Circumstances, Placement, Terms, choose, considered};
 
 use super::{
     Command, JobEvent, Offer, Rules, Worker,
@@ -64,6 +64,19 @@ impl Desk {
         self.index.remove(job);
         job.placement = placement;
         self.index.insert(job, &self.rules);
+    }
+
+    /// Puts the present attempt before the workers of a placement.
+    pub(super) fn offer(&mut self, job: &mut Job, placement: Placement) {
+        let taken = Some(&placement);
+        let circumstances =
+            Circumstances { outgrown_mib: job.outgrown_mib, taken, unclaimed: &job.unclaimed };
+        job.considered = considered(&job.terms, circumstances, |placement| {
+            0 < self.workers.slots(&queue_of(&job.submission.workload, placement))
+        });
+        self.place(job, placement);
+        self.enter(job, Phase::Offered { at: self.now });
+        self.publish(job, self.now);
     }
 
     pub(super) fn save(&mut self, job: &Job) {

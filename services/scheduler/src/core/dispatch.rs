@@ -4,7 +4,7 @@
 use contract::{JobId, Workload};
 use policy::Placement;
 
-use super::{Core, desk::queue_of, job::Phase};
+use super::{Core, desk::queue_of};
 
 /// Offers that may lie in a queue at once, however few slots its workers have.
 const LEAST_WINDOW: u32 = 8;
@@ -38,10 +38,7 @@ impl Core {
 
     fn offer(&mut self, job_id: &JobId, placement: Placement) {
         let Some(job) = self.jobs.get_mut(job_id) else { return };
-        let now = self.desk.now;
-        self.desk.place(job, placement);
-        self.desk.enter(job, Phase::Offered { at: now });
-        self.desk.publish(job, now);
+        self.desk.offer(job, placement);
     }
 }
 

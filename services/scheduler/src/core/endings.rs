@@ -84,6 +84,7 @@ impl Desk {
         }
         let due = self.now.plus(delay);
         let choice = self.choose(job);
+        job.considered = choice.considered;
         self.place(job, choice.placement);
         self.enter(job, Phase::BackingOff { due, published: choice.offered });
         if choice.offered {

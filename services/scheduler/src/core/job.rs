@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use contract::{
-    Failure, FailureClass, Incarnation, JobId, Seconds, StopCause, SubmitJob, Tier, Timestamp, WorkerId,
+    ConsideredClass, Failure, FailureClass, Incarnation, JobId, Seconds, StopCause, SubmitJob, Tier,
+    Timestamp, WorkerId,
     control::{AttemptView, JobState},
     events::RunResult,
 };
@@ -49,6 +50,12 @@ pub(crate) struct Job {
     /// The memory of the class on which it ran out of memory.
     #[serde(default)]
     pub(crate) outgrown_mib: Option<u64>,
+    /// Where the present attempt was offered and not claimed in time.
+    #[serde(default)]
+    pub(crate) unclaimed: Vec<Placement>,
+    /// What came of every class when the machine was last chosen.
+    #[serde(default)]
+    pub(crate) considered: Vec<ConsideredClass>,
 }
 
 /// Where a job stands, with what is true only there.

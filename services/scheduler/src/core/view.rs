@@ -34,6 +34,11 @@ pub(super) fn job(job: &Job, desk: &Desk) -> JobView {
         ended_at: job.ended_at(),
         next_attempt_at: None,
         waiting_for: waiting_for(job, desk),
+        considered: match job.phase {
+            Phase::Queued => desk.choose(job).considered,
+            _ => job.considered.clone(),
+        },
+        memory: job.terms.memory.clone(),
         attempts,
         ledger: job.ledger_view(now),
         failure: None,

@@ -123,7 +123,7 @@ proptest! {
         let mut terms = classifier();
         terms.retry = retry;
         let placement = Placement { gpu: terms.candidates[0].gpu.clone(), tier: Default::default() };
-        let choice = Choice { placement, usd_per_hour: 0.35, offered: true, reason: String::new() };
+        let choice = Choice { placement, usd_per_hour: 0.35, offered: true, reason: String::new(), considered: vec![] };
         let waits = |count| (0..count).map(|n| backoff(&retry, n).as_secs_f64()).sum::<f64>();
         let expected = f64::from(1 + retry.max_retries + retry.max_losses) * 3600.0
             + waits(retry.max_retries)

@@ -34,6 +34,10 @@ fn the_most_particular_list_of_classes_wins() {
 #[test]
 fn memory_leaves_out_the_classes_that_are_too_small() {
     check(json!({ "workload": "classifier", "resources": { "memory_mib": 16000 } }), "l4 cpu", 3600.0);
+    let large = json!({ "data": "cats", "arch": "resnet50", "image_size": 224, "batch_size": 192 });
+    check(json!({ "workload": "classifier", "params": large }), "l4", 3600.0);
+    let known = json!({ "memory_mib": 12000 });
+    check(json!({ "workload": "classifier", "params": large, "resources": known }), "t4 l4 cpu", 3600.0);
 }
 
 #[test]
@@ -61,6 +65,14 @@ fn what_is_not_known_is_named_beside_what_is() {
         (
             json!({ "workload": "classifier", "resources": { "memory_mib": 50000 } }),
             "resources.memory_mib: none of t4, l4 and cpu has 50000 MiB; the largest has 23034 MiB",
+        ),
+        (
+            json!({ "workload": "classifier", "params": {
+                "data": "cats", "arch": "resnet50", "image_size": 224, "batch_size": 1024
+            } }),
+            "the job needs about 102085 MiB of device memory (resnet50, 1024 images of 224 pixels at a time, fp32), \
+             and none of a100 has that; the largest has 40960 MiB. accumulation=4 would need 27810 MiB; or ask for a \
+             larger class in resources.gpu, or set resources.memory_mib if you know better",
         ),
     ];
     for (submission, message) in refusals {
