@@ -53,6 +53,11 @@ impl System {
         id
     }
 
+    /// Holds a job to nothing any more: it has been removed.
+    pub fn forget(&mut self, job: &JobId) {
+        self.jobs.remove(job);
+    }
+
     /// Asks a service until it answers.
     ///
     /// # Errors

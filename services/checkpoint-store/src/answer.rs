@@ -5,7 +5,7 @@ use contract::{
     JobId, MAX_MESSAGE_BYTES, Message, Refusal, Refused,
     checkpoints::{
         CheckpointList, CommitCheckpoint, Committed, ListCheckpoints, ListedCheckpoint, OpenHistory,
-        OpenedHistory,
+        OpenedHistory, RemoveHistory, Removed,
     },
 };
 use tokio::time::Instant;
@@ -54,6 +54,10 @@ impl Service {
                 let answer = self.list(&list).await;
                 self.reply(delivery, answer).await;
             }
+            Request::Remove(remove) => {
+                let answer = self.remove(&remove).await;
+                self.reply(delivery, answer).await;
+            }
         }
     }
 
@@ -77,6 +81,12 @@ impl Service {
         let checkpoints = listed.map_err(|error| refused(error.into()))?;
         self.log_damage(&list.job_id, checkpoints.iter().filter_map(|listed| listed.damage.as_ref()));
         Ok(fitting(checkpoints))
+    }
+
+    async fn remove(&self, remove: &RemoveHistory) -> Result<Removed, Refused> {
+        let removed = self.history(&remove.job_id).remove(remove.token).await.map_err(refused)?;
+        info!(objects = removed.objects, bytes = removed.bytes, "removed");
+        Ok(removed)
     }
 
     async fn prune(&self, job: &JobId) {
@@ -116,6 +126,9 @@ fn span(request: &Request) -> Span {
         Request::Open(open) => info_span!("open", job.id = %open.job_id, job.attempt = open.token),
         Request::Commit(commit) => info_span!("commit", job.id = %commit.job_id, job.attempt = commit.token),
         Request::List(list) => info_span!("list", job.id = %list.job_id),
+        Request::Remove(remove) => {
+            info_span!("remove", job.id = %remove.job_id, job.attempt = remove.token)
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use contract::{
     DecodeError, Message, Refusal, Refused,
-    checkpoints::{CommitCheckpoint, ListCheckpoints, OpenHistory},
+    checkpoints::{CommitCheckpoint, ListCheckpoints, OpenHistory, RemoveHistory},
 };
 
 use checkpoints::{HistoryError, StoreError};
@@ -13,6 +13,7 @@ pub(crate) enum Request {
     Open(OpenHistory),
     Commit(CommitCheckpoint),
     List(ListCheckpoints),
+    Remove(RemoveHistory),
 }
 
 impl Request {
@@ -23,9 +24,10 @@ impl Request {
             OpenHistory::KIND => contract::decode(body).map(Self::Open),
             CommitCheckpoint::KIND => contract::decode(body).map(Self::Commit),
             ListCheckpoints::KIND => contract::decode(body).map(Self::List),
+            RemoveHistory::KIND => contract::decode(body).map(Self::Remove),
             _ => Err(DecodeError::WrongKind {
                 found: kind,
-                expected: "checkpoint.open, checkpoint.commit or checkpoint.list",
+                expected: "checkpoint.open, checkpoint.commit, checkpoint.list or checkpoint.remove",
             }),
         }
     }
@@ -56,7 +58,7 @@ mod tests {
 
         let goodbye = br#"{ "kind": "worker.goodbye", "version": 1 }"#;
         let told = Request::decode(goodbye).unwrap_err().to_string();
-        assert!(told.contains("checkpoint.open, checkpoint.commit or checkpoint.list"), "{told}");
+        assert!(told.contains("checkpoint.commit, checkpoint.list or checkpoint.remove"), "{told}");
         assert!(matches!(Request::decode(b"what?"), Err(DecodeError::NotAnEnvelope(_))));
     }
 

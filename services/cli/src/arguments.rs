@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    artifacts, cancel, checkpoints, completions, estimate, logs, ls, retry, show, submit, up, watch,
+    artifacts, cancel, checkpoints, completions, estimate, logs, ls, retry, rm, show, submit, up, watch,
 };
 
 /// Trains image models on the GPUs you have, and finishes what it starts.
@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Cancel(cancel::Arguments),
     /// Send a job that ended without success through again, from its last checkpoint.
     Retry(retry::Arguments),
+    /// Forget jobs that have ended, with their checkpoints and everything else they left.
+    Rm(rm::Arguments),
     /// List, verify and fetch a job's checkpoints.
     Checkpoints(checkpoints::Arguments),
     /// List and fetch the models, pictures and tables that a job left.

@@ -9,6 +9,7 @@ pub(crate) mod estimate;
 pub(crate) mod logs;
 pub(crate) mod ls;
 pub(crate) mod retry;
+pub(crate) mod rm;
 pub(crate) mod show;
 pub(crate) mod submit;
 pub(crate) mod up;
@@ -34,6 +35,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Logs(arguments) => logs::run(&arguments, &context()?).await,
         Command::Cancel(arguments) => cancel::run(&arguments, &context()?).await,
         Command::Retry(arguments) => retry::run(&arguments, &context()?).await,
+        Command::Rm(arguments) => rm::run(&arguments, &context()?).await,
         Command::Checkpoints(arguments) => checkpoints::run(&arguments, &context()?).await,
         Command::Artifacts(arguments) => artifacts::run(&arguments, &context()?).await,
         Command::Workers => workers::run(&context()?).await,

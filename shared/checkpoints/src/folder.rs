@@ -31,6 +31,14 @@ pub(crate) fn sync_names(root: &Path, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Removes a folder with everything in it; one that is not there is removed already.
+pub(crate) fn remove_folder(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Removes the files of `folder` that `is_litter` by their name and were last written before `age` ago.
 pub(crate) fn clear(folder: &Path, age: Duration, is_litter: fn(&str) -> bool) -> io::Result<()> {
     let files = match fs::read_dir(folder) {

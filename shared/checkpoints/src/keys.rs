@@ -11,6 +11,11 @@ pub(crate) fn jobs() -> Location {
     Location::from("jobs")
 }
 
+/// The folder of all that a job has.
+pub(crate) fn job(job: &JobId) -> Location {
+    Location::from(format!("jobs/{job}"))
+}
+
 /// The folder of a job's log.
 pub(crate) fn log(job: &JobId) -> Location {
     Location::from(format!("jobs/{job}/log"))

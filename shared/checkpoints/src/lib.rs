@@ -13,6 +13,7 @@ mod history;
 mod keys;
 mod log;
 mod open;
+mod removal;
 mod retention;
 mod scratch;
 mod stage;

@@ -167,3 +167,28 @@ pub struct ListedCheckpoint {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damage: Option<String>,
 }
+
+/// Removes everything that a job has in the store: checkpoints, artifacts and the history itself.
+///
+/// Refused as fenced when a newer attempt than `token` has opened the history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RemoveHistory {
+    /// The job.
+    pub job_id: JobId,
+    /// The number of its last attempt.
+    pub token: u32,
+}
+checkpoint_request!(RemoveHistory, "checkpoint.remove" => Removed);
+
+/// The answer to [`RemoveHistory`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Removed {
+    /// How many objects were there.
+    pub objects: u64,
+    /// Their size together.
+    pub bytes: u64,
+}
+
+impl Message for Removed {
+    const KIND: &'static str = "checkpoint.removed";
+}

@@ -8,7 +8,7 @@ use crate::{
     ConsideredClass, Estimate, Failure, FailureClass, GpuClass, Incarnation, JobId, MemoryNeed, Message,
     Request, Seconds, StopCause, SubmitJob, Tier, Timestamp, TotalLimits, WorkerId, Workload,
     events::RunResult,
-    lease::Progress,
+    lease::{Done, Progress},
     names::{REQUESTS_EXCHANGE, SCHEDULER_KEY},
 };
 
@@ -330,6 +330,16 @@ pub struct RedriveJob {
     pub total: TotalLimits,
 }
 scheduler_request!(RedriveJob, "job.redrive" => JobView);
+
+/// Forgets a job that has ended, and everything that happened to it. Its name stays taken, so that a submission that comes
+/// again starts nothing. Its checkpoints are removed before, with
+/// [`RemoveHistory`](crate::checkpoints::RemoveHistory).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RemoveJob {
+    /// The job.
+    pub job_id: JobId,
+}
+scheduler_request!(RemoveJob, "job.remove" => Done);
 
 /// Asks what a submission would come to, without submitting it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

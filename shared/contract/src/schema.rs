@@ -58,6 +58,7 @@ pub fn visit_messages(visitor: &mut impl Visitor) {
     visitor.visit::<control::History>();
     visitor.visit::<control::CancelJob>();
     visitor.visit::<control::RedriveJob>();
+    visitor.visit::<control::RemoveJob>();
     visitor.visit::<control::EstimateJob>();
     visitor.visit::<control::EstimateReply>();
     visitor.visit::<control::ListWorkers>();
@@ -68,6 +69,8 @@ pub fn visit_messages(visitor: &mut impl Visitor) {
     visitor.visit::<checkpoints::Committed>();
     visitor.visit::<checkpoints::ListCheckpoints>();
     visitor.visit::<checkpoints::CheckpointList>();
+    visitor.visit::<checkpoints::RemoveHistory>();
+    visitor.visit::<checkpoints::Removed>();
 }
 
 /// The schemas of all messages, by kind.

@@ -144,3 +144,25 @@ async fn completions_need_nothing() {
         assert!(script.stdout.contains(sign), "{shell}");
     }
 }
+
+#[tokio::test]
+async fn jobs_that_have_ended_are_removed_one_by_one_or_by_age() {
+    let world = World::create().await;
+    let jobs = [("cats-1", JobState::Running), ("dogs-1", JobState::Dead), ("dogs-2", JobState::Succeeded)];
+    let _scheduler = Scheduler::start(&world, jobs.map(|(id, state)| job(id, state)).into()).await;
+
+    let running = world.run(&["rm", "cats-1"]).await;
+    let told = "error: job cats-1 is running; only one that has ended can be removed: cancel it first\n";
+    assert_eq!((running.code, running.stderr.as_str()), (Some(1), told));
+    let dry = world.run(&["rm", "dogs-1", "--dry-run"]).await;
+    assert_eq!(dry.stdout, "job dogs-1 (dead) would be removed\n");
+    let gone = world.run(&["rm", "dogs-1"]).await;
+    assert_eq!(gone.stdout, "job dogs-1 is removed, with 9 files of 283 MB\n", "{gone:?}");
+    assert_eq!(world.run(&["show", "dogs-1"]).await.code, Some(3));
+
+    let none = world.run(&["rm", "--ended-for", "36500d"]).await;
+    assert_eq!((none.code, none.stderr.as_str()), (Some(0), "no job has ended that long ago\n"));
+    let some = world.run(&["rm", "--ended-for", "30d", "--dry-run", "--json"]).await;
+    assert!(some.stdout.contains("dogs-2"), "{some:?}");
+    assert_eq!(world.run(&["rm"]).await.code, Some(2), "which ones?");
+}

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use broker::{Broker, BrokerOptions, Consumer, Disposition, Outgoing, ReplyTo};
 use contract::{
     JobId, Message, Refusal, Refused, SubmitJob, Timestamp,
-    checkpoints::{CheckpointList, ListCheckpoints},
+    checkpoints::{CheckpointList, ListCheckpoints, RemoveHistory, Removed},
     control::{
         CancelJob, EstimateJob, EstimateReply, GetHistory, GetJob, History, HistoryEntry, JobList, JobState,
-        JobSummary, JobView, ListJobs, ListWorkers, RedriveJob, WorkerList, WorkerView,
+        JobSummary, JobView, ListJobs, ListWorkers, RedriveJob, RemoveJob, WorkerList, WorkerView,
     },
     events::Event,
     names::{CHECKPOINT_REQUESTS, SCHEDULER_JOBS, SCHEDULER_REQUESTS},
@@ -118,6 +118,11 @@ fn reply(to: &ReplyTo, kind: &str, value: Value, jobs: &mut Vec<JobView>) -> Out
         EstimateJob::KIND => Outgoing::reply(to, &golden::<EstimateReply>()),
         ListWorkers::KIND => Outgoing::reply(to, &workers()),
         ListCheckpoints::KIND => Outgoing::reply(to, &golden::<CheckpointList>()),
+        RemoveHistory::KIND => Outgoing::reply(to, &golden::<Removed>()),
+        RemoveJob::KIND => {
+            jobs.retain(|job| Some(&job.job_id) != id.as_ref());
+            Outgoing::reply(to, &contract::lease::Done {})
+        }
         other => panic!("the command asked {other}"),
     }
 }

@@ -34,6 +34,10 @@ impl Core {
                 }
             };
         }
+        if self.removed.contains(&job_id) {
+            let message = format!("job {job_id} has been removed; a new job needs a name of its own");
+            return Err(Refused::new(Refusal::Conflict, message));
+        }
         let terms = self.desk.rules.terms(&asked)?;
         let now = self.desk.now;
         let placement = first(&terms);

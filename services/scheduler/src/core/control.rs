@@ -52,6 +52,26 @@ impl Core {
         self.desk.commands.push(Command::Answer(answer));
     }
 
+    /// Forgets a job that has ended.
+    pub(super) fn remove(&mut self, job_id: &JobId) {
+        let answer = match self.jobs.get(job_id).map(Job::state) {
+            None => Answer::Refused(unknown(job_id)),
+            Some(state) if state.is_end() => {
+                self.jobs.remove(job_id);
+                self.removed.insert(job_id.clone());
+                self.desk.commands.push(Command::RemoveJob(job_id.clone()));
+                Answer::Done
+            }
+            Some(state) => {
+                let message = format!(
+                    "job {job_id} is {state}; only one that has ended can be removed: cancel it first"
+                );
+                Answer::Refused(Refused::new(Refusal::Conflict, message))
+            }
+        };
+        self.desk.commands.push(Command::Answer(answer));
+    }
+
     fn restart(&mut self, redrive: &RedriveJob) -> Result<(), Refused> {
         let now = self.desk.now;
         let Some(job) = self.jobs.get_mut(&redrive.job_id) else { return Err(unknown(&redrive.job_id)) };

@@ -24,6 +24,8 @@ pub(crate) enum Event {
     Cancel(JobId),
     /// Somebody redrives a job that ended without success.
     Redrive(Box<RedriveJob>),
+    /// Somebody removes a job that has ended.
+    Remove(JobId),
     /// A worker is there.
     Hello(Box<Hello>),
     /// A worker goes.
@@ -53,7 +55,7 @@ impl Event {
     pub(crate) fn job_id(&self) -> Option<JobId> {
         match self {
             Self::Submit(submission) => submission.job_id(),
-            Self::Get(job_id) | Self::Cancel(job_id) => Some(job_id.clone()),
+            Self::Get(job_id) | Self::Cancel(job_id) | Self::Remove(job_id) => Some(job_id.clone()),
             Self::Redrive(redrive) => Some(redrive.job_id.clone()),
             Self::Claim(claim) => Some(claim.job_id.clone()),
             Self::Started(event) => Some(event.job_id.clone()),
@@ -105,6 +107,8 @@ pub(crate) enum Reach {
 pub(crate) enum Command {
     /// Save the job as it is at the end of the batch.
     SaveJob(JobId),
+    /// Forget the job and its history.
+    RemoveJob(JobId),
     /// Save the worker as it is at the end of the batch.
     SaveWorker(WorkerId),
     /// Remove the worker.

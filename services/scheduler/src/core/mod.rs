@@ -21,7 +21,7 @@ mod timers;
 mod view;
 mod workers;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use contract::{GpuClass, JobId, Seconds, Timestamp, WorkerId, Workload};
 use policy::{GpuPrice, WorkloadPolicy};
@@ -53,6 +53,8 @@ pub(crate) struct Rules {
 #[derive(Debug)]
 pub(crate) struct Core {
     jobs: HashMap<JobId, Job>,
+    /// Names that a batch uses and that belonged to jobs which were removed.
+    removed: HashSet<JobId>,
     desk: Desk,
 }
 
@@ -64,7 +66,8 @@ impl Core {
             desk.arrivals = desk.arrivals.max(job.arrival + 1);
             desk.index.insert(job, &desk.rules);
         }
-        Self { jobs: jobs.into_iter().map(|job| (job.id.clone(), job)).collect(), desk }
+        let jobs = jobs.into_iter().map(|job| (job.id.clone(), job)).collect();
+        Self { jobs, removed: HashSet::new(), desk }
     }
 
     /// Takes one event.
@@ -76,6 +79,7 @@ impl Core {
             Event::Get(job_id) => self.get(&job_id),
             Event::Cancel(job_id) => self.cancel(&job_id),
             Event::Redrive(redrive) => self.redrive(&redrive),
+            Event::Remove(job_id) => self.remove(&job_id),
             Event::Hello(hello) => self.hello(*hello),
             Event::Goodbye(goodbye) => self.goodbye(&goodbye),
             Event::ListWorkers => self.list_workers(),
@@ -113,8 +117,14 @@ impl Core {
         self.jobs.insert(job.id.clone(), job);
     }
 
+    /// Says before a batch of events that a name in it belonged to a job which was removed.
+    pub(crate) fn recall_removed(&mut self, id: JobId) {
+        self.removed.insert(id);
+    }
+
     /// Drops the jobs that have ended, once they are saved.
     pub(crate) fn retire(&mut self) {
+        self.removed.clear();
         for id in self.desk.index.take_ended() {
             if self.jobs.get(&id).is_some_and(|job| job.state().is_end()) {
                 self.jobs.remove(&id);

@@ -166,6 +166,9 @@ fn span(event: &Event, core: &Core, delivery: &Delivery) -> Span {
             let attempt = last_attempt(core, &redrive.job_id);
             info_span!("redrive", job.id = %redrive.job_id, job.attempt = attempt)
         }
+        Event::Remove(job_id) => {
+            info_span!("remove", job.id = %job_id, job.attempt = last_attempt(core, job_id))
+        }
         _ => return Span::none(),
     };
     if let Some(traceparent) = &delivery.traceparent {

@@ -26,6 +26,7 @@ const LARGEST_ENTRY: usize = 32 * 1024;
 pub(super) struct Effects {
     /// In the order of their first change, which for new jobs is that of their submission.
     jobs: Vec<JobId>,
+    removed: BTreeSet<JobId>,
     workers: BTreeSet<WorkerId>,
     history: Vec<Entry>,
     outgoing: Vec<(Outgoing, Timestamp)>,
@@ -39,6 +40,13 @@ impl Effects {
             match command {
                 Command::SaveJob(job_id) => {
                     self.jobs.push(job_id);
+                }
+                Command::RemoveJob(job_id) => {
+                    info!(parent: None, job.id = %job_id, "removed");
+                    // What happened to it earlier in this batch goes with it.
+                    self.jobs.retain(|id| *id != job_id);
+                    self.history.retain(|entry| entry.job_id != job_id);
+                    self.removed.insert(job_id);
                 }
                 Command::SaveWorker(id) | Command::ForgetWorker(id) => {
                     self.workers.insert(id);
@@ -67,6 +75,7 @@ impl Effects {
         let mut changes = Changes {
             jobs: changed.map(JobRow::from).collect(),
             history: self.history,
+            removed: self.removed.into_iter().collect(),
             ..Changes::default()
         };
         changes.letters.extend(self.outgoing.into_iter().map(|(outgoing, due)| mail.letter(outgoing, due)));

@@ -183,9 +183,9 @@ impl Service {
         if !ids.is_empty() {
             ids.sort_unstable();
             ids.dedup();
-            for job in self.store.recall(ids).await.context("cannot read the database")? {
-                self.core.recall(job);
-            }
+            let recalled = self.store.recall(ids).await.context("cannot read the database")?;
+            recalled.jobs.into_iter().for_each(|job| self.core.recall(job));
+            recalled.removed.into_iter().for_each(|id| self.core.recall_removed(id));
         }
         Ok(())
     }

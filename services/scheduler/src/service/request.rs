@@ -3,7 +3,7 @@
 use broker::Delivery;
 use contract::{
     DecodeError, Message, SubmitJob,
-    control::{CancelJob, EstimateJob, GetHistory, GetJob, ListJobs, ListWorkers, RedriveJob},
+    control::{CancelJob, EstimateJob, GetHistory, GetJob, ListJobs, ListWorkers, RedriveJob, RemoveJob},
     events::{
         AttemptCheckpointed, AttemptEnded, AttemptMetrics, AttemptNote, AttemptProgress, AttemptStarted,
     },
@@ -62,6 +62,7 @@ pub(super) fn request(delivery: &Delivery) -> Result<Said, DecodeError> {
         GetJob::KIND => Event::Get(delivery.decode::<GetJob>()?.job_id),
         CancelJob::KIND => Event::Cancel(delivery.decode::<CancelJob>()?.job_id),
         RedriveJob::KIND => Event::Redrive(Box::new(delivery.decode()?)),
+        RemoveJob::KIND => Event::Remove(delivery.decode::<RemoveJob>()?.job_id),
         EstimateJob::KIND => Event::Estimate(Box::new(delivery.decode::<EstimateJob>()?.submission)),
         ListWorkers::KIND => Event::ListWorkers,
         ListJobs::KIND => return Ok(Said::Query(Query::List(delivery.decode()?))),

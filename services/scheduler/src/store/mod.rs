@@ -92,6 +92,8 @@ pub(crate) struct Entry {
 pub(crate) struct Changes {
     /// Jobs as they are now.
     pub(crate) jobs: Vec<JobRow>,
+    /// Jobs that go, with their history; their names stay taken.
+    pub(crate) removed: Vec<JobId>,
     /// New history.
     pub(crate) history: Vec<Entry>,
     /// New messages.
@@ -122,7 +124,8 @@ impl Changes {
             && self.history.is_empty()
             && self.letters.is_empty()
             && self.workers.is_empty()
-            && self.forgotten.is_empty())
+            && self.forgotten.is_empty()
+            && self.removed.is_empty())
     }
 }
 
@@ -135,6 +138,15 @@ pub(crate) struct Saved {
     pub(crate) workers: Vec<Worker>,
     /// The messages that the broker has not confirmed, oldest first.
     pub(crate) letters: Vec<Letter>,
+}
+
+/// What the database knows of some jobs.
+#[derive(Debug, Default)]
+pub(crate) struct Recalled {
+    /// Those that there are.
+    pub(crate) jobs: Vec<Job>,
+    /// Those that were removed.
+    pub(crate) removed: Vec<JobId>,
 }
 
 /// The database. Calls run on threads that may block.
@@ -168,8 +180,8 @@ impl Store {
         self.with(move |connection| write::commit(connection, &changes)).await
     }
 
-    /// Those of these jobs that there are.
-    pub(crate) async fn recall(&self, ids: Vec<JobId>) -> Result<Vec<Job>, StoreError> {
+    /// What there is of these jobs.
+    pub(crate) async fn recall(&self, ids: Vec<JobId>) -> Result<Recalled, StoreError> {
         self.with(move |connection| read::recall(connection, &ids)).await
     }
 

@@ -7,7 +7,7 @@ use contract::{
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, types::Value};
 use serde::de::DeserializeOwned;
 
-use super::{Letter, StoreError};
+use super::{Letter, Recalled, StoreError};
 use crate::core::{Job, Worker};
 
 /// What a page of history may come to beside the envelope and each entry's own fields.
@@ -40,16 +40,19 @@ pub(super) fn letters(connection: &Connection) -> Result<Vec<Letter>, StoreError
     Ok(letters.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn recall(connection: &Connection, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT body FROM jobs WHERE id = ?1")?;
-    let mut jobs = Vec::new();
+pub(super) fn recall(connection: &Connection, ids: &[JobId]) -> Result<Recalled, StoreError> {
+    let mut find = connection.prepare_cached("SELECT body FROM jobs WHERE id = ?1")?;
+    let mut find_removed = connection.prepare_cached("SELECT 1 FROM removed_jobs WHERE id = ?1")?;
+    let mut recalled = Recalled::default();
     for id in ids {
-        let body: Option<String> = statement.query_row([id.as_str()], |row| row.get(0)).optional()?;
-        if let Some(body) = body {
-            jobs.push(parsed(id.as_str(), &body)?);
+        let body: Option<String> = find.query_row([id.as_str()], |row| row.get(0)).optional()?;
+        match body {
+            Some(body) => recalled.jobs.push(parsed(id.as_str(), &body)?),
+            None if find_removed.exists([id.as_str()])? => recalled.removed.push(id.clone()),
+            None => {}
         }
     }
-    Ok(jobs)
+    Ok(recalled)
 }
 
 pub(super) fn list(connection: &Connection, query: &ListJobs) -> Result<(Vec<Job>, bool), StoreError> {

@@ -7,7 +7,8 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// What brings a file from each schema to the next. Released ones are never changed.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE jobs (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
         id TEXT NOT NULL UNIQUE,
@@ -43,7 +44,11 @@ const MIGRATIONS: &[&str] = &["
         id TEXT PRIMARY KEY,
         body TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    CREATE TABLE removed_jobs (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+",
+];
 
 /// How long another program that reads the file, a backup say, is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -100,7 +100,8 @@ async fn opened_again_it_holds_what_was_in_memory() {
     let live: Vec<&str> = saved.jobs.iter().map(|job| job.id.as_str()).collect();
     assert_eq!(live, ["queued", "running", "backing", "offered"], "in the order of their submission");
     assert_eq!(saved.workers, [worker]);
-    let all = store.recall([&NAMES[..], &["unknown"]].concat().into_iter().map(id).collect()).await.unwrap();
+    let ids = [&NAMES[..], &["unknown"]].concat().into_iter().map(id).collect();
+    let all = store.recall(ids).await.unwrap().jobs;
     assert_eq!(all.len(), NAMES.len());
     assert!(all.iter().all(|job| scene.core.job(&job.id) == Some(job)));
 }
@@ -186,6 +187,23 @@ async fn a_long_history_comes_in_pages_and_ends_somewhere() {
 }
 
 #[tokio::test]
+async fn a_removed_job_is_gone_with_its_history_and_its_name_stays_taken() {
+    let (file, scene) = (File::new(), scene());
+    let store = file.open().await;
+    let entry = Entry { job_id: id("dead"), at: Timestamp(1), event: "{}".into() };
+    let changes = Changes { jobs: vec![row(&scene, "dead")], history: vec![entry], ..Changes::default() };
+    commit(&store, changes).await;
+    let removal = Arc::new(Changes { removed: vec![id("dead")], ..Changes::default() });
+    store.commit(removal.clone()).await.unwrap();
+    store.commit(removal).await.unwrap();
+
+    assert_eq!(store.list(ListJobs::default()).await.unwrap().0.len(), 0);
+    assert_eq!(store.history(GetHistory { job_id: id("dead"), after: 0 }).await.unwrap(), None);
+    let recalled = store.recall(vec![id("dead"), id("unknown")]).await.unwrap();
+    assert_eq!((recalled.jobs, recalled.removed), (vec![], vec![id("dead")]));
+}
+
+#[tokio::test]
 async fn a_database_of_a_later_release_is_left_alone() {
     let file = File::new();
     drop(file.open().await);
@@ -194,7 +212,7 @@ async fn a_database_of_a_later_release_is_left_alone() {
     let error = Store::open(&file.path).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the database has schema 99, and this release knows 1; upgrade it, or restore a backup"
+        "the database has schema 99, and this release knows 2; upgrade it, or restore a backup"
     );
 }
 

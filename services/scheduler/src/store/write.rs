@@ -1,5 +1,6 @@
 //! Writing a batch.
 
+use contract::JobId;
 use rusqlite::{Connection, Transaction, params};
 
 use super::{Changes, Entry, JobRow, Letter, StoreError};
@@ -10,6 +11,7 @@ const HISTORY_KEPT: i64 = 2_000;
 
 pub(super) fn commit(connection: &mut Connection, changes: &Changes) -> Result<(), StoreError> {
     let transaction = connection.transaction()?;
+    remove_jobs(&transaction, &changes.removed)?;
     save_jobs(&transaction, &changes.jobs)?;
     add_history(&transaction, &changes.history)?;
     move_letters(&transaction, &changes.letters, &changes.sent)?;
@@ -23,6 +25,18 @@ pub(super) fn commit(connection: &mut Connection, changes: &Changes) -> Result<(
     }
     drop((save, forget));
     transaction.commit()?;
+    Ok(())
+}
+
+fn remove_jobs(transaction: &Transaction<'_>, jobs: &[JobId]) -> Result<(), StoreError> {
+    let mut remove = transaction.prepare_cached("DELETE FROM jobs WHERE id = ?1")?;
+    let mut forget = transaction.prepare_cached("DELETE FROM history WHERE job_id = ?1")?;
+    let mut keep_name = transaction.prepare_cached("INSERT OR IGNORE INTO removed_jobs (id) VALUES (?1)")?;
+    for job_id in jobs {
+        keep_name.execute([job_id.as_str()])?;
+        remove.execute([job_id.as_str()])?;
+        forget.execute([job_id.as_str()])?;
+    }
     Ok(())
 }
 

@@ -172,3 +172,28 @@ pub(crate) async fn what_is_not_kept_goes(store: &ObjectStore) -> anyhow::Result
     assert_eq!(history.open(2).await?.0.context("it is whole")?.step, 20);
     Ok(())
 }
+
+/// Everything of a job goes, unless it goes on; a new job of its name begins at nothing.
+pub(crate) async fn a_job_is_removed(store: &ObjectStore, scratch: &Path) -> anyhow::Result<()> {
+    let history = History::of(store.clone(), job("a"));
+    let nothing = history.remove(0).await?;
+    assert_eq!((nothing.objects, nothing.bytes), (0, 0));
+
+    save(store, 1, 10, b"ten").await?;
+    history.open(2).await?;
+    save(store, 2, 20, b"twenty").await?;
+    let file = scratch.join("curves.png");
+    std::fs::write(&file, "picture")?;
+    store.put_artifact(&job("a"), "curves.png", &file).await?;
+    History::of(store.clone(), job("ab")).open(1).await?;
+
+    let fenced = history.remove(1).await.unwrap_err();
+    ensure!(matches!(fenced, HistoryError::Fenced { token: 1, newest: 2, .. }), "{fenced}");
+    assert_eq!(steps(store).await?, [20, 10], "nothing is touched");
+
+    let removed = history.remove(2).await?;
+    ensure!(3 < removed.objects && 16 < removed.bytes, "{removed:?}");
+    assert_eq!(store.jobs().await?, [job("ab")], "the other one stays");
+    assert_eq!(history.open(1).await?, (None, Vec::new()));
+    Ok(())
+}

@@ -201,3 +201,11 @@ fn a_url_that_cannot_be_opened_is_told_what_could() -> anyhow::Result<()> {
     ensure!(folder.path().join("made").is_dir());
     Ok(())
 }
+
+#[tokio::test]
+async fn a_job_is_removed() -> anyhow::Result<()> {
+    let folder = TempDir::new()?;
+    behaviour::a_job_is_removed(&open(&folder)?, folder.path()).await?;
+    assert!(!folder.path().join("store/jobs/a/data").exists());
+    Ok(())
+}

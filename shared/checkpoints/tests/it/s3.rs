@@ -59,3 +59,9 @@ async fn attempts_at_once_follow_each_other() -> anyhow::Result<()> {
 async fn what_is_not_kept_goes() -> anyhow::Result<()> {
     behaviour::what_is_not_kept_goes(&Bucket::new().await?.store).await
 }
+
+#[tokio::test]
+async fn a_job_is_removed() -> anyhow::Result<()> {
+    let bucket = Bucket::new().await?;
+    behaviour::a_job_is_removed(&bucket.store, bucket.folder.path()).await
+}

@@ -135,6 +135,7 @@ fn event(words: &[&str], now: Timestamp) -> Event {
             }))
         }
         ["cancel", id] => Event::Cancel(job(id)),
+        ["remove", id] => Event::Remove(job(id)),
         ["get", id] => Event::Get(job(id)),
         ["redrive", id, options @ ..] => {
             let total = submission(id, options).total;

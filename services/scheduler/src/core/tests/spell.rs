@@ -12,6 +12,7 @@ use crate::core::{Answer, Command, JobEvent, Offer};
 pub(super) fn spell(command: &Command, start: Timestamp) -> Option<String> {
     let spelt = match command {
         Command::SaveJob(_) | Command::SaveWorker(_) | Command::Record { .. } => return None,
+        Command::RemoveJob(id) => format!("remove {id}"),
         Command::ForgetWorker(id) => format!("forget {id}"),
         Command::Offer(Offer { job_id, attempt, placement, due, .. }) => {
             format!("offer {job_id}.{attempt} to {placement} at {}", seconds(*due, start))

@@ -364,3 +364,23 @@ fn one_name_is_one_job() {
             refused: there is no job b
     "#]]);
 }
+
+#[test]
+fn a_job_that_has_ended_can_be_removed_and_its_name_stays_taken() {
+    check(expect![[r#"
+        submit a
+            tell queued a
+            accepted
+        remove a
+            refused: job a is queued; only one that has ended can be removed: cancel it first
+        cancel a
+            tell cancelled a
+            cancelled on t4; queued 0s, backing off 0s, running 0s, 0.000000 USD
+        remove a
+            remove a
+        remove a
+            refused: there is no job a
+        submit a
+            refused: job a has been removed; a new job needs a name of its own
+    "#]]);
+}
