@@ -151,12 +151,12 @@ mod tests {
         check_refusal(
             &TOML.replace("\"1h\"", "\"one hour\""),
             &expect![[r#"
-            TOML parse error at line 5, column 19
-              |
-            5 |         timeout = "one hour"
-              |                   ^^^^^^^^^^
-            "one hour" is not a length of time (expected number at 0); write 90, "90s" or "1h 30m"
-        "#]],
+                TOML parse error at line 5, column 19
+                  |
+                5 |         timeout = "one hour"
+                  |                   ^^^^^^^^^^
+                "one hour" is not a length of time (expected number at 0); write 90, "90s" or "1h 30m", or "auto"
+            "#]],
         );
         check_refusal(
             &TOML.replace("priority = 7", "priority = \"high\""),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use contract::{GpuClass, JobId, Preference, Profile, Seconds, SpotUse, SubmitJob, Workload};
+use contract::{GpuClass, JobId, Preference, Profile, Seconds, SpotUse, SubmitJob, Timeout, Workload};
 use serde_json::{Map, Value};
 
 use crate::{exit::UsageError, job_file};
@@ -37,9 +37,9 @@ pub(crate) struct SubmissionArguments {
     /// GPU memory needed, in MiB; counts instead of the estimate.
     #[arg(long, value_name = "MIB")]
     memory: Option<u64>,
-    /// The longest one attempt may run, such as 90s or "1h 30m".
+    /// The longest one attempt may run, such as 90s or "1h 30m"; auto sets it from the predicted finish.
     #[arg(long, value_name = "TIME")]
-    timeout: Option<Seconds>,
+    timeout: Option<Timeout>,
     /// The longest that queueing, waiting and all attempts may take together.
     #[arg(long, value_name = "TIME")]
     total_time: Option<Seconds>,
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(Value::Object(job.params), params);
         assert_eq!(job.resources.gpu.iter().map(GpuClass::as_str).collect::<Vec<_>>(), ["l4", "t4"]);
         assert_eq!((job.resources.spot, job.resources.prefer), (SpotUse::Allow, Preference::Cheapest));
-        assert_eq!(job.timeout, Seconds::new(5400.0));
+        assert_eq!(job.timeout, Seconds::new(5400.0).map(Timeout::After));
         assert_eq!((job.total.time, job.total.usd), (Seconds::new(7200.0), Some(1.5)));
         assert_eq!((job.retry.max_retries, job.priority), (Some(0), 9));
         assert_eq!(job.labels["team"], "a=b");
@@ -218,7 +218,7 @@ mod tests {
         file.write_all(text.as_bytes()).unwrap();
         let path = file.path().to_str().unwrap();
         let job = submission(&[path, "--priority=8", "-pepochs=6", "--id=mine"]);
-        assert_eq!((job.priority, job.timeout), (8, Seconds::new(60.0)));
+        assert_eq!((job.priority, job.timeout), (8, Seconds::new(60.0).map(Timeout::After)));
         assert_eq!(Value::Object(job.params), json!({ "data": "cats", "epochs": 6 }));
         assert_eq!(job.job_id.unwrap().as_str(), "mine");
     }

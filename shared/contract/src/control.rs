@@ -110,6 +110,15 @@ pub struct JobView {
     /// Why it waits, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,
+    /// When its running attempt reaches its limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_until: Option<Timestamp>,
+    /// When its running attempt will be done if it goes on as it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted_finish: Option<Timestamp>,
+    /// What its owner should know, for people.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// Every class it could run on, and what came of it when its machine was last chosen.
     #[serde(default)]
     pub considered: Vec<ConsideredClass>,

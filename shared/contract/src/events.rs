@@ -222,6 +222,23 @@ pub struct JobRetrying {
 }
 event!(JobRetrying, "job", "retrying");
 
+/// Something that the owner of a job should know while there is time: an attempt that will not be done in time, say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct JobWarned {
+    /// The job.
+    pub job_id: JobId,
+    /// The attempt it is about: the running one, or the next.
+    pub attempt: u32,
+    /// What there is to know, for people.
+    pub warning: String,
+    /// When the attempt will be done if it goes on as it does, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted_finish: Option<Timestamp>,
+    /// When.
+    pub at: Timestamp,
+}
+event!(JobWarned, "job", "warned");
+
 /// A job has reached its one end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JobEnded {

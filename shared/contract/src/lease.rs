@@ -224,16 +224,32 @@ pub struct RunReport {
 }
 
 /// The scheduler's answer to a [`Heartbeat`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HeartbeatAnswer {
     /// Whether the scheduler knows this incarnation; if not, say [`Hello`] again.
     pub known: bool,
     /// What to do with each run, in the order of the heartbeat.
     pub runs: Vec<Verdict>,
+    /// Runs whose limit is not the one that was granted: `timeout = "auto"`.
+    #[serde(default)]
+    pub limits: Vec<MovedLimit>,
 }
 
 impl Message for HeartbeatAnswer {
     const KIND: &'static str = "worker.heartbeat_answer";
+}
+
+/// How long a run may go on, counted from its grant, in place of what was said then.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MovedLimit {
+    /// The job.
+    pub job_id: JobId,
+    /// The attempt.
+    pub attempt: u32,
+    /// How long the attempt may run.
+    pub run_limit: Seconds,
+    /// What reaching it means.
+    pub run_limit_cause: StopCause,
 }
 
 /// What a trainer is to do with one of its runs.

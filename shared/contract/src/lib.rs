@@ -18,6 +18,7 @@ pub mod lease;
 pub mod names;
 pub mod schema;
 mod submit;
+mod timeout;
 mod units;
 
 pub use choice::{ClassVerdict, ConsideredClass, MemoryNeed, MemorySource, Preference};
@@ -30,4 +31,5 @@ pub use submit::{
     Estimate, JobAccepted, MAX_SUBMISSION_BYTES, Resources, RetryOverride, SpotUse, SubmitError, SubmitJob,
     TotalLimits,
 };
+pub use timeout::Timeout;
 pub use units::{Seconds, Timestamp};

@@ -48,6 +48,7 @@ pub fn visit_messages(visitor: &mut impl Visitor) {
     visitor.visit::<events::JobQueued>();
     visitor.visit::<events::JobLeased>();
     visitor.visit::<events::JobRetrying>();
+    visitor.visit::<events::JobWarned>();
     visitor.visit::<events::JobEnded>();
     visitor.visit::<events::DeadLetter>();
     visitor.visit::<control::GetJob>();

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    ConsideredClass, GpuClass, JobId, MemoryNeed, Message, Preference, Profile, Request, Seconds, Workload,
+    ConsideredClass, GpuClass, JobId, MemoryNeed, Message, Preference, Profile, Request, Seconds, Timeout,
+    Workload,
     control::JobState,
     encode,
     names::{JOBS_EXCHANGE, SUBMIT_KEY},
@@ -37,9 +38,10 @@ pub struct SubmitJob {
     /// What it may run on.
     #[serde(default)]
     pub resources: Resources,
-    /// The longest one attempt may run. The workload's policy decides when absent; never more than 24 hours.
+    /// The longest one attempt may run; `"auto"` sets it from the predicted finish. The workload's policy decides when
+    /// absent; never more than the workload's most, nor than 24 hours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout: Option<Seconds>,
+    pub timeout: Option<Timeout>,
     /// Limits over queueing, backing off and all attempts together.
     #[serde(default)]
     pub total: TotalLimits,
@@ -112,7 +114,7 @@ impl SubmitJob {
         if 32 < self.labels.len() {
             return wrong("labels", format!("has {} entries; at most 32 are kept", self.labels.len()));
         }
-        if self.timeout.is_some_and(|timeout| timeout.as_f64() <= 0.0) {
+        if self.timeout == Some(Timeout::After(Seconds::ZERO)) {
             return wrong("timeout", "is zero; leave it out for the workload's default".into());
         }
         if self.total.usd.is_some_and(|usd| !usd.is_finite() || usd < 0.0) {

@@ -9,14 +9,14 @@ use crate::{Choice, RetryPolicy, Terms, backoff};
 pub fn estimate(terms: &Terms, choice: &Choice) -> Estimate {
     let RetryPolicy { max_retries, max_losses, .. } = terms.retry;
     let attempts = max_retries.saturating_add(max_losses).saturating_add(1);
-    let running = f64::from(attempts) * terms.timeout.as_f64();
+    let running = f64::from(attempts) * terms.longest().as_f64();
     let waiting = waits(&terms.retry, max_retries) + waits(&terms.retry, max_losses);
     let most_time = terms.total.time.map_or(f64::INFINITY, |time| time.as_f64());
     let most_usd = terms.total.usd.unwrap_or(f64::INFINITY);
-    let warnings = match choice.offered {
-        true => Vec::new(),
-        false => vec![format!("{} at present; the job waits until one does", terms.unoffered(None))],
-    };
+    let mut warnings = terms.warnings.clone();
+    if !choice.offered {
+        warnings.push(format!("{} at present; the job waits until one does", terms.unoffered(None)));
+    }
     Estimate {
         gpu: choice.placement.gpu.clone(),
         gpu_reason: choice.reason.clone(),

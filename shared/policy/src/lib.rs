@@ -7,6 +7,7 @@ mod choose;
 mod cost;
 mod decide;
 mod estimate;
+mod forecast;
 mod memory;
 mod terms;
 mod types;
@@ -15,6 +16,7 @@ pub use choose::{Choice, Circumstances, Placement, choose, considered, placement
 pub use cost::{Left, RunLimit, affordable, run_limit, usd};
 pub use decide::{Charged, Decision, backoff, decide};
 pub use estimate::estimate;
+pub use forecast::{auto_limit, remaining, shortfall};
 pub use memory::memory_need;
 pub use terms::{Candidate, MAX_ATTEMPT, Terms, Unresolved, resolve};
 pub use types::{GpuPrice, LargeBatch, ProfilePolicy, RetryPolicy, WorkloadPolicy};

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use contract::{
     GpuClass, MemoryNeed, MemorySource, Preference, Profile, RetryOverride, Seconds, SpotUse, SubmitJob,
-    TotalLimits, Workload,
+    Timeout, TotalLimits, Workload,
 };
 use serde::{Deserialize, Serialize};
 
@@ -34,8 +34,14 @@ pub struct Terms {
     pub source: String,
     /// Whether preemptible machines will do.
     pub spot: SpotUse,
-    /// The longest one attempt may run.
+    /// The longest one attempt may run; with `timeout = "auto"`, until its throughput is known.
     pub timeout: Seconds,
+    /// The most that `timeout = "auto"` may set, where the job asks for that.
+    #[serde(default)]
+    pub auto_timeout: Option<Seconds>,
+    /// What the job's owner should know of its terms, for people.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// What failures deserve.
     pub retry: RetryPolicy,
     /// Limits over everything until it ends.
@@ -134,8 +140,8 @@ pub fn resolve(
         })?),
     };
     let (classes, source) = classes(submission, policy);
-    let timeout =
-        submission.timeout.or(profile.and_then(|profile| profile.timeout)).unwrap_or(policy.timeout);
+    let default = profile.and_then(|profile| profile.timeout).unwrap_or(policy.timeout);
+    let (timeout, auto_timeout, warning) = timeout(submission, default, policy.max_timeout);
     let memory = memory_need(submission);
     let (candidates, left_out) = fitting(submission, candidates(classes, prices)?, memory.as_ref())?;
     Ok(Terms {
@@ -145,10 +151,44 @@ pub fn resolve(
         prefer: submission.resources.prefer,
         source,
         spot: submission.resources.spot,
-        timeout: timeout.to_duration().min(MAX_ATTEMPT).into(),
+        timeout,
+        auto_timeout,
+        warnings: warning.into_iter().collect(),
         retry: overridden(policy.retry, submission.retry),
         total: submission.total,
     })
+}
+
+impl Terms {
+    /// The longest that one attempt can come to.
+    pub fn longest(&self) -> Seconds {
+        self.auto_timeout.unwrap_or(self.timeout)
+    }
+}
+
+/// How long an attempt may run, how long `"auto"` may make it, and a word where the job asks for more than it gets.
+fn timeout(
+    submission: &SubmitJob,
+    default: Seconds,
+    most: Option<Seconds>,
+) -> (Seconds, Option<Seconds>, Option<String>) {
+    let most = most.unwrap_or(MAX_ATTEMPT.into()).to_duration().min(MAX_ATTEMPT);
+    let capped = |time: Seconds| Seconds::from(time.to_duration().min(most));
+    match submission.timeout {
+        None => (capped(default), None, None),
+        Some(Timeout::Auto) => (capped(default), Some(most.into()), None),
+        Some(Timeout::After(time)) => {
+            let warning = (most < time.to_duration()).then(|| {
+                format!(
+                    "timeout is {time}, and one attempt of {} runs {} at most: that is what it gets; its checkpoints \
+                     carry the work on into the next attempt",
+                    submission.workload,
+                    Seconds::from(most)
+                )
+            });
+            (capped(time), None, warning)
+        }
+    }
 }
 
 /// The job's own list wins, then a large batch, then the profile, then the workload.

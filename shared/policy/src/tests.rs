@@ -2,6 +2,7 @@
 
 mod choosing;
 mod deciding;
+mod forecasting;
 mod resolving;
 
 use std::collections::BTreeMap;

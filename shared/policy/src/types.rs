@@ -41,6 +41,9 @@ pub struct WorkloadPolicy {
     pub profiles: BTreeMap<Profile, ProfilePolicy>,
     /// The longest one attempt may run.
     pub timeout: Seconds,
+    /// The most that a job may ask for instead; 24 hours when absent.
+    #[serde(default)]
+    pub max_timeout: Option<Seconds>,
     /// What failures deserve.
     pub retry: RetryPolicy,
     /// How many of its jobs run at once.

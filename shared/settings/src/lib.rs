@@ -87,10 +87,17 @@ pub struct SchedulerSettings {
     pub lease: Seconds,
     /// How long an attempt that must stop may take.
     pub grace: Seconds,
+    /// How long an offer may lie unclaimed until the next class is tried.
+    #[serde(default = "claim_timeout")]
+    pub claim_timeout: Seconds,
     /// How often runs checkpoint.
     pub checkpoint_interval: Seconds,
     /// How long without a finished step until an attempt counts as hung.
     pub hang_limit: Seconds,
+}
+
+fn claim_timeout() -> Seconds {
+    std::time::Duration::from_secs(60).into()
 }
 
 /// `[worker]`.

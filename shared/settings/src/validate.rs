@@ -82,6 +82,7 @@ impl Settings {
             format!("more than twice scheduler.heartbeat, which is {}", scheduler.heartbeat),
         )?;
         require_time("scheduler.grace", scheduler.grace, HOUR)?;
+        require_time("scheduler.claim_timeout", scheduler.claim_timeout, DAY)?;
         require_time("scheduler.checkpoint_interval", scheduler.checkpoint_interval, DAY)?;
         require_time("scheduler.hang_limit", scheduler.hang_limit, DAY)
     }
@@ -105,15 +106,18 @@ impl Settings {
         if let Some(large) = &workload.large_batch {
             self.validate_classes(&format!("{key}.large_batch.gpu"), &large.gpu)?;
         }
+        let day = Seconds::new(DAY).unwrap_or_default();
+        let most = workload.max_timeout.unwrap_or(day);
+        require_time(format!("{key}.max_timeout"), most, DAY)?;
         for (name, profile) in &workload.profiles {
             if let Some(gpu) = &profile.gpu {
                 self.validate_classes(&format!("{key}.profiles.{name}.gpu"), gpu)?;
             }
             if let Some(timeout) = profile.timeout {
-                require_time(format!("{key}.profiles.{name}.timeout"), timeout, DAY)?;
+                require_time(format!("{key}.profiles.{name}.timeout"), timeout, most.as_f64())?;
             }
         }
-        require_time(format!("{key}.timeout"), workload.timeout, DAY)?;
+        require_time(format!("{key}.timeout"), workload.timeout, most.as_f64())?;
         require(1 <= workload.concurrency, format!("{key}.concurrency"), workload.concurrency, "1 or more")?;
         require(1 <= workload.slots, format!("{key}.slots"), workload.slots, "1 or more")?;
         validate_retry(&format!("{key}.retry"), &workload.retry)

@@ -92,6 +92,11 @@ fn obey(runs: &[Arc<RunState>], answer: &HeartbeatAnswer) {
         }
         return;
     }
+    for limit in &answer.limits {
+        if let Some(run) = runs.iter().find(|run| run.is_attempt(&limit.job_id, limit.attempt)) {
+            run.move_limit(limit.run_limit.to_duration(), limit.run_limit_cause);
+        }
+    }
     for (run, verdict) in runs.iter().zip(&answer.runs) {
         match verdict {
             Verdict::Continue => {}
@@ -118,7 +123,7 @@ async fn say_hello_again(worker: &Worker, patience: Duration) {
 
 #[cfg(test)]
 mod tests {
-    use contract::{JobId, StopCause};
+    use contract::{JobId, StopCause, lease::MovedLimit};
 
     use super::*;
 
@@ -130,15 +135,29 @@ mod tests {
     fn each_run_hears_its_own_verdict() {
         let runs = [1, 2, 3].map(|attempt| Arc::new(RunState::new(JobId::generate(), attempt)));
         let verdicts = vec![Verdict::Continue, stop(StopCause::Cancelled), stop(StopCause::Superseded)];
-        obey(&runs, &HeartbeatAnswer { known: true, runs: verdicts });
+        obey(&runs, &HeartbeatAnswer { known: true, runs: verdicts, limits: vec![] });
         let causes = runs.each_ref().map(|run| run.stop().map(|stop| stop.cause));
         assert_eq!(causes, [None, Some(StopCause::Cancelled), Some(StopCause::Superseded)]);
     }
 
     #[test]
+    fn a_run_hears_of_its_moved_limit() {
+        let runs = [1, 2].map(|attempt| Arc::new(RunState::new(JobId::generate(), attempt)));
+        let limit = MovedLimit {
+            job_id: runs[1].job_id.clone(),
+            attempt: 2,
+            run_limit: Duration::from_secs(90).into(),
+            run_limit_cause: StopCause::Timeout,
+        };
+        obey(&runs, &HeartbeatAnswer { known: true, runs: vec![Verdict::Continue; 2], limits: vec![limit] });
+        let limits = runs.each_ref().map(|run| run.signs().moved_limit);
+        assert_eq!(limits, [None, Some((Duration::from_secs(90), StopCause::Timeout))]);
+    }
+
+    #[test]
     fn an_answer_about_other_runs_stops_none() {
         let runs = [1, 2].map(|attempt| Arc::new(RunState::new(JobId::generate(), attempt)));
-        obey(&runs, &HeartbeatAnswer { known: true, runs: vec![stop(StopCause::Cancelled)] });
+        obey(&runs, &HeartbeatAnswer { known: true, runs: vec![stop(StopCause::Cancelled)], limits: vec![] });
         assert!(runs.iter().all(|run| run.stop().is_none()));
     }
 }

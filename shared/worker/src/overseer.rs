@@ -15,6 +15,7 @@ const STOOD_STILL: Duration = Duration::from_secs(5);
 /// Watches one run. It reads no clock: the time is given to it.
 #[derive(Debug)]
 pub(crate) struct Overseer {
+    granted_at: Instant,
     run_until: Instant,
     run_limit_cause: StopCause,
     grace: Duration,
@@ -29,6 +30,8 @@ pub(crate) struct Overseer {
 pub(crate) struct Signs {
     /// Steps finished.
     pub(crate) step: u64,
+    /// How long it may run since its grant, and what reaching that means, if the scheduler has said so anew.
+    pub(crate) moved_limit: Option<(Duration, StopCause)>,
     /// When the trainer last told of itself.
     pub(crate) reported_at: Instant,
     /// Whether its thread waits for something of ours, such as a commit.
@@ -52,6 +55,7 @@ impl Overseer {
     /// Watches the run of `grant`, granted at `now`.
     pub(crate) fn new(grant: &Grant, now: Instant) -> Self {
         Self {
+            granted_at: now,
             run_until: plus(now, grant.run_limit.to_duration()),
             run_limit_cause: grant.run_limit_cause,
             grace: grant.grace.to_duration(),
@@ -70,6 +74,11 @@ impl Overseer {
         self.looked_at = now;
         if signs.in_our_hands {
             self.in_our_hands_until = now;
+        }
+
+        if let Some((limit, cause)) = signs.moved_limit {
+            self.run_until = plus(self.granted_at, limit);
+            self.run_limit_cause = cause;
         }
 
         let hung_at = self.hung_at(signs);

@@ -1,8 +1,11 @@
 //! What is known of one run, shared by its thread, its overseer and the heartbeats.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use contract::{
@@ -31,6 +34,7 @@ struct Tracked {
     resumed_from: u64,
     throughput: Throughput,
     reported_at: Instant,
+    moved_limit: Option<(Duration, StopCause)>,
 }
 
 impl RunState {
@@ -40,6 +44,7 @@ impl RunState {
             resumed_from: 0,
             throughput: Throughput::default(),
             reported_at: Instant::now(),
+            moved_limit: None,
         };
         Self {
             job_id,
@@ -129,6 +134,11 @@ impl RunState {
         });
     }
 
+    /// The scheduler has set another limit than it granted.
+    pub(crate) fn move_limit(&self, limit: Duration, cause: StopCause) {
+        self.tracked().moved_limit = Some((limit, cause));
+    }
+
     pub(crate) fn stop(&self) -> Option<StopRequest> {
         *self.stop.borrow()
     }
@@ -143,6 +153,7 @@ impl RunState {
         let tracked = self.tracked();
         Signs {
             step: tracked.progress.step,
+            moved_limit: tracked.moved_limit,
             reported_at: tracked.reported_at,
             in_our_hands: self.in_our_hands.load(Ordering::Relaxed),
             stop: self.stop(),

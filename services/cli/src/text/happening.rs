@@ -4,7 +4,7 @@ use contract::{
     JobId, Seconds, Timestamp,
     events::{
         AttemptCheckpointed, AttemptEnd, AttemptEnded, AttemptMetrics, AttemptNote, AttemptProgress,
-        AttemptStarted, JobEnded, JobLeased, JobQueued, JobRetrying,
+        AttemptStarted, JobEnded, JobLeased, JobQueued, JobRetrying, JobWarned,
     },
     lease::Progress,
 };
@@ -23,6 +23,8 @@ pub(crate) enum Happening {
     Leased(JobLeased),
     #[serde(rename = "job.retrying")]
     Retrying(JobRetrying),
+    #[serde(rename = "job.warned")]
+    Warned(JobWarned),
     #[serde(rename = "job.ended")]
     JobEnded(JobEnded),
     #[serde(rename = "attempt.started")]
@@ -51,6 +53,7 @@ impl Happening {
             Self::Queued(event) => &event.job_id,
             Self::Leased(event) => &event.job_id,
             Self::Retrying(event) => &event.job_id,
+            Self::Warned(event) => &event.job_id,
             Self::JobEnded(event) => &event.job_id,
             Self::Started(event) => &event.job_id,
             Self::Progress(event) => &event.job_id,
@@ -67,6 +70,7 @@ impl Happening {
             Self::Queued(event) => event.at,
             Self::Leased(event) => event.at,
             Self::Retrying(event) => event.at,
+            Self::Warned(event) => event.at,
             Self::JobEnded(event) => event.at,
             Self::Started(event) => event.at,
             Self::Progress(event) => event.at,
@@ -92,6 +96,7 @@ impl Happening {
                 };
                 format!("attempt {} failed: {}; the next one is due {next}", event.attempt, event.failure)
             }
+            Self::Warned(event) => format!("attempt {}: warning: {}", event.attempt, event.warning),
             Self::JobEnded(event) => job_ended(event),
             Self::Started(event) => started(event),
             Self::Progress(event) => format!("attempt {}: {}", event.attempt, progress(&event.progress)),
@@ -196,6 +201,7 @@ mod tests {
             "attempt.checkpointed",
             "attempt.ended",
             "job.retrying",
+            "job.warned",
             "job.ended",
         ] {
             let text = std::fs::read_to_string(format!("{folder}/{kind}.v1.json")).unwrap();
@@ -212,6 +218,7 @@ mod tests {
             00:01:30  flowers-7  attempt 2: checkpoint at step 1000 (140 MB, training paused 62 ms, written in 1.5s)
             00:10:00  flowers-7  attempt 2 has done the work, at step 1200
             00:01:05  flowers-7  attempt 1 failed: transient: cannot read data/datasets/flowers: connection reset by peer; the next one is due in 10s
+            00:01:20  flowers-7  attempt 2: warning: the attempt will take about 55m more, and 40m are left of its timeout of 1h
             00:10:00  flowers-7  dead after 2 attempts, $0.25: oom: out of memory at batch_size 64 in 4 parts: val_accuracy 0.9375, val_loss 0.25
         "#]].assert_eq(&lines);
     }

@@ -1,7 +1,7 @@
 //! One job in full.
 
 use contract::{
-    Seconds,
+    Seconds, Timeout,
     control::{AttemptView, Charge, JobState, JobView},
 };
 
@@ -49,6 +49,11 @@ fn summary(job: &JobView, clock: &Clock) -> Vec<(&'static str, String)> {
     if let Some(ended) = job.ended_at {
         fields.push(("ended", clock.moment_and_distance(ended)));
     }
+    fields.extend(job.run_until.map(|at| ("runs until", clock.moment_and_distance(at))));
+    fields.extend(
+        job.predicted_finish.map(|at| ("done", format!("{} as predicted", clock.moment_and_distance(at)))),
+    );
+    fields.extend(job.warnings.iter().map(|warning| ("warning", warning.clone())));
     fields.extend(limits(job).map(|limits| ("limits", limits)));
     fields.extend(job.memory.as_ref().map(|need| ("memory", choice::memory(need))));
     if let Some(last) = job.attempts.last() {
@@ -80,7 +85,10 @@ fn state(job: &JobView, clock: &Clock) -> String {
 fn limits(job: &JobView) -> Option<String> {
     let submission = &job.submission;
     let mut limits = Vec::new();
-    limits.extend(submission.timeout.map(|timeout| format!("{} an attempt", seconds(timeout))));
+    limits.extend(submission.timeout.map(|timeout| match timeout {
+        Timeout::Auto => "as long an attempt as it is predicted to need".into(),
+        Timeout::After(time) => format!("{} an attempt", seconds(time)),
+    }));
     let total = [submission.total.time.map(seconds), submission.total.usd.map(dollars)];
     let total: Vec<String> = total.into_iter().flatten().collect();
     if !total.is_empty() {
@@ -173,6 +181,9 @@ mod tests {
             params      data=datasets/flowers epochs=20 lr=0.001
             submitted   00:00:00 (1h ago)
             ended       00:10:00 (50m ago)
+            runs until  01:00:05 (in 5.0s)
+            done        00:05:04 (54m 56s ago) as predicted
+            warning     predicted to finish in 3m 44s
             limits      1h an attempt, 4h and $2.50 in total, 5 retries, 3 losses
             memory      8192 MiB: as resources.memory_mib says
             progress    step 1200/4000 (30 %), epoch 3, loss 0.4375, 12.5 steps/s, 3m 44s left

@@ -57,6 +57,7 @@ impl Core {
             charged: Charged::default(),
             outgrown_mib: None,
             unclaimed: Vec::new(),
+            offered_since: now,
             considered: Vec::new(),
         };
         self.desk.arrivals += 1;

@@ -32,10 +32,14 @@ impl Desk {
         }
         match &job.phase {
             Phase::Queued | Phase::Offered { .. } | Phase::BackingOff { .. } => {
-                if claim.attempt == job.next_attempt() {
-                    return self.grant(job, claim);
+                if claim.attempt != job.next_attempt() {
+                    return refused(format!("attempt {} of {} is over", claim.attempt, job.id));
                 }
-                refused(format!("attempt {} of {} is over", claim.attempt, job.id))
+                if self.is_stale(job, claim) {
+                    let (attempt, id, place) = (claim.attempt, &job.id, &job.placement);
+                    return refused(format!("attempt {attempt} of {id} is offered to {place} by now"));
+                }
+                self.grant(job, claim)
             }
             Phase::Running(lease) => {
                 let is_offer = claim.attempt == lease.offered;
@@ -52,6 +56,13 @@ impl Desk {
                 refused(format!("{} has ended: {}", job.id, job.state()))
             }
         }
+    }
+
+    /// Whether the claim comes from where the attempt was not claimed in time.
+    fn is_stale(&self, job: &Job, claim: &Claim) -> bool {
+        let claims_from = self.workers.get(&claim.worker).map(|worker| worker.queue().placement);
+        matches!(job.phase, Phase::Offered { .. })
+            && claims_from.is_some_and(|place| place != job.placement && job.unclaimed.contains(&place))
     }
 
     /// Grants the next attempt, if the workload may run another job and the job has something left to spend.
@@ -106,6 +117,7 @@ impl Desk {
             confirmed: false,
             run_limit: limit.time.into(),
             limit_cause: limit.cause,
+            warned: false,
             cancelled_at: None,
         };
         self.enter(job, Phase::Running(lease.clone()));

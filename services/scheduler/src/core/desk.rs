@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use contract::{JobId, Timestamp, Workload};
-use policy::{Choice, Circumstances, Placement, Terms, choose, considered};
+use policy::{Choice, Placement, Terms, choose};
 
 use super::{
     Command, JobEvent, Offer, Rules, Worker,
@@ -66,19 +66,6 @@ impl Desk {
         self.index.insert(job, &self.rules);
     }
 
-    /// Puts the present attempt before the workers of a placement.
-    pub(super) fn offer(&mut self, job: &mut Job, placement: Placement) {
-        let taken = Some(&placement);
-        let circumstances =
-            Circumstances { outgrown_mib: job.outgrown_mib, taken, unclaimed: &job.unclaimed };
-        job.considered = considered(&job.terms, circumstances, |placement| {
-            0 < self.workers.slots(&queue_of(&job.submission.workload, placement))
-        });
-        self.place(job, placement);
-        self.enter(job, Phase::Offered { at: self.now });
-        self.publish(job, self.now);
-    }
-
     pub(super) fn save(&mut self, job: &Job) {
         self.unsaved.remove(&job.id);
         self.commands.push(Command::SaveJob(job.id.clone()));
@@ -118,14 +105,6 @@ impl Desk {
     /// Whether a worker is there: it was heard within the length of a lease, or could not have been.
     pub(super) fn is_live(&self, worker: &Worker) -> bool {
         self.now < self.quiet_until || self.now < worker.heard_at.plus(self.rules.lease.to_duration())
-    }
-
-    /// Whether a live worker of a queue has nothing to do.
-    pub(super) fn is_idle(&self, queue: &Queue) -> bool {
-        self.workers.all().any(|worker| {
-            let running = self.index.held_by(&worker.hello.worker).count();
-            worker.queue() == *queue && self.is_live(worker) && running < worker.hello.slots as usize
-        })
     }
 
     /// Counts the slots of the live workers again.

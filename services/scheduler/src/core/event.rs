@@ -5,7 +5,7 @@ use contract::{
     control::{JobView, RedriveJob, WorkerList},
     events::{
         AttemptCheckpointed, AttemptEnded, AttemptMetrics, AttemptNote, AttemptStarted, DeadLetter, JobEnded,
-        JobLeased, JobQueued, JobRetrying,
+        JobLeased, JobQueued, JobRetrying, JobWarned,
     },
     lease::{Claim, ClaimAnswer, Goodbye, Heartbeat, HeartbeatAnswer, Hello, Welcome},
 };
@@ -158,6 +158,8 @@ pub(crate) enum JobEvent {
     Leased(JobLeased),
     /// An attempt failed and another one will follow.
     Retrying(JobRetrying),
+    /// Its owner should know something.
+    Warned(JobWarned),
     /// It has ended.
     Ended(Box<JobEnded>),
 }

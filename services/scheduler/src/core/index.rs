@@ -192,7 +192,11 @@ pub(super) fn next_look(job: &Job, rules: &Rules) -> Option<Timestamp> {
     let total_over = || job.left(job.since).time.map(|left| job.since.plus(left));
     match &job.phase {
         Phase::Queued => total_over(),
-        Phase::Offered { at } => total_over().into_iter().chain([at.plus(OFFER_PATIENCE)]).min(),
+        Phase::Offered { at } => {
+            let claim_ends = job.offered_since.plus(rules.claim_timeout.to_duration());
+            let looks = [at.plus(OFFER_PATIENCE)].into_iter().chain((*at < claim_ends).then_some(claim_ends));
+            looks.chain(total_over()).min()
+        }
         Phase::BackingOff { due, .. } => total_over().into_iter().chain([*due]).min(),
         Phase::Running(lease) => {
             let gone_by = lease.gone_by(rules.grace.to_duration() + rules.lease.to_duration());

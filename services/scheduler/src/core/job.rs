@@ -53,6 +53,9 @@ pub(crate) struct Job {
     /// Where the present attempt was offered and not claimed in time.
     #[serde(default)]
     pub(crate) unclaimed: Vec<Placement>,
+    /// Since when the present attempt lies where it is offered.
+    #[serde(default)]
+    pub(crate) offered_since: Timestamp,
     /// What came of every class when the machine was last chosen.
     #[serde(default)]
     pub(crate) considered: Vec<ConsideredClass>,
@@ -120,6 +123,9 @@ pub(crate) struct Lease {
     pub(crate) run_limit: Seconds,
     /// What it means when it does.
     pub(crate) limit_cause: StopCause,
+    /// Whether the job's owner was warned that the attempt will not be done in time.
+    #[serde(default)]
+    pub(crate) warned: bool,
     /// When somebody cancelled the job.
     #[serde(default)]
     pub(crate) cancelled_at: Option<Timestamp>,
@@ -141,7 +147,8 @@ impl Lease {
         self.cancelled_at.unwrap_or(Timestamp(u64::MAX)).min(self.limit_at()).plus(patience)
     }
 
-    fn limit_at(&self) -> Timestamp {
+    /// When it reaches its limit.
+    pub(crate) fn limit_at(&self) -> Timestamp {
         self.granted_at.plus(self.run_limit.to_duration())
     }
 }

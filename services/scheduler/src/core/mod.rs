@@ -12,9 +12,11 @@ mod desk;
 mod dispatch;
 mod endings;
 mod event;
+mod foresight;
 mod index;
 mod job;
 mod ledger;
+mod offers;
 mod presence;
 mod tick;
 mod timers;
@@ -44,6 +46,7 @@ pub(crate) struct Rules {
     pub(crate) grace: Seconds,
     pub(crate) checkpoint_interval: Seconds,
     pub(crate) hang_limit: Seconds,
+    pub(crate) claim_timeout: Seconds,
 }
 
 /// Every job that has not ended, every worker, and what follows from them.

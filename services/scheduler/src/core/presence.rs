@@ -5,7 +5,7 @@ use contract::{
     lease::{Goodbye, Heartbeat, HeartbeatAnswer, Hello, RunReport, Verdict, Welcome},
 };
 
-use super::{Answer, Command, Core, job::Phase, view, workers::Greeting};
+use super::{Answer, Command, Core, foresight::moved_limit, job::Phase, view, workers::Greeting};
 
 impl Core {
     /// Takes a worker in. Whatever an earlier life of its process ran is lost.
@@ -82,8 +82,17 @@ impl Core {
         if known && !was_live {
             self.desk.count_slots();
         }
-        let verdicts = runs.into_iter().map(|run| self.renew(&worker, incarnation, run)).collect();
-        let answer = HeartbeatAnswer { known, runs: verdicts };
+        let mut limits = Vec::new();
+        let verdicts = runs.into_iter().map(|run| {
+            let job_id = run.job_id.clone();
+            let verdict = self.renew(&worker, incarnation, run);
+            if verdict == Verdict::Continue {
+                limits.extend(self.jobs.get(&job_id).and_then(moved_limit));
+            }
+            verdict
+        });
+        let verdicts = verdicts.collect();
+        let answer = HeartbeatAnswer { known, runs: verdicts, limits };
         self.desk.commands.push(Command::Answer(Answer::Heartbeat(answer)));
     }
 
@@ -99,7 +108,8 @@ impl Core {
             Some((cause, _)) => Verdict::Stop { cause },
         };
         if let Some(attempt) = job.attempts.last_mut() {
-            attempt.progress = run.progress;
+            let before = std::mem::replace(&mut attempt.progress, run.progress);
+            self.desk.foresee(job, &before);
         }
         if is_news {
             self.desk.save(job);

@@ -7,7 +7,6 @@ use contract::{Failure, FailureClass, JobId, StopCause, Timestamp};
 use super::{
     Command, Core, Reach,
     desk::Desk,
-    index::{OFFER_PATIENCE, queue},
     job::{Job, Lease, Phase},
 };
 
@@ -58,28 +57,16 @@ impl Desk {
             }
             Phase::Queued => self.look_again(job, None),
             Phase::BackingOff { due, .. } if self.now < due => self.look_again(job, Some(due)),
-            Phase::BackingOff { published: true, .. } => self.enter(job, Phase::Offered { at: self.now }),
+            Phase::BackingOff { published: true, .. } => {
+                job.unclaimed.clear();
+                job.offered_since = self.now;
+                self.enter(job, Phase::Offered { at: self.now });
+            }
             Phase::BackingOff { published: false, .. } => self.enter(job, Phase::Queued),
             Phase::Offered { at } => self.look_at_offer(job, at),
             Phase::Running(lease) if may_expire => self.look_at_lease(job, &lease),
             Phase::Running(_) => self.look_again(job, Some(self.quiet_until)),
             Phase::Succeeded { .. } | Phase::Dead { .. } | Phase::Cancelled { .. } => {}
-        }
-    }
-
-    /// An offer that nobody claims is published again if somebody has nothing to do, because then it was lost; and
-    /// taken back if nobody is there. The attempt's number makes doubles harmless.
-    fn look_at_offer(&mut self, job: &mut Job, at: Timestamp) {
-        let queue = queue(job);
-        if self.now < at.plus(OFFER_PATIENCE) {
-            self.look_again(job, Some(at.plus(OFFER_PATIENCE)));
-        } else if self.workers.slots(&queue) == 0 {
-            self.enter(job, Phase::Queued);
-        } else if self.is_idle(&queue) {
-            self.enter(job, Phase::Offered { at: self.now });
-            self.publish(job, self.now);
-        } else {
-            self.look_again(job, Some(self.now.plus(OFFER_PATIENCE)));
         }
     }
 
@@ -104,7 +91,7 @@ impl Desk {
     }
 
     /// Sets the job's timer, at the latest when its total time is over.
-    fn look_again(&mut self, job: &Job, at: Option<Timestamp>) {
+    pub(super) fn look_again(&mut self, job: &Job, at: Option<Timestamp>) {
         let total_over = match job.phase {
             Phase::Running(_) => None,
             _ => job.left(self.now).time.map(|left| self.now.plus(left)),

@@ -8,6 +8,7 @@ use contract::{
 use super::{
     Worker,
     desk::Desk,
+    foresight,
     job::{Job, Phase},
 };
 
@@ -34,6 +35,9 @@ pub(super) fn job(job: &Job, desk: &Desk) -> JobView {
         ended_at: job.ended_at(),
         next_attempt_at: None,
         waiting_for: waiting_for(job, desk),
+        run_until: None,
+        predicted_finish: foresight::predicted_finish(job),
+        warnings: job.terms.warnings.iter().cloned().chain(desk.warning(job)).collect(),
         considered: match job.phase {
             Phase::Queued => desk.choose(job).considered,
             _ => job.considered.clone(),
@@ -45,7 +49,10 @@ pub(super) fn job(job: &Job, desk: &Desk) -> JobView {
         result: None,
     };
     match &job.phase {
-        Phase::Running(lease) => view.stopping = lease.stop(now).map(|(cause, _)| cause),
+        Phase::Running(lease) => {
+            view.stopping = lease.stop(now).map(|(cause, _)| cause);
+            view.run_until = Some(lease.limit_at());
+        }
         Phase::BackingOff { due, .. } => view.next_attempt_at = Some(*due),
         Phase::Dead { failure, .. } => view.failure = Some(failure.clone()),
         Phase::Succeeded { result, .. } => view.result = Some(result.clone()),

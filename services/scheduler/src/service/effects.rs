@@ -111,6 +111,7 @@ impl Effects {
             JobEvent::Queued(event) => self.publish(&event.job_id, event.at, event),
             JobEvent::Leased(event) => self.publish(&event.job_id, event.at, event),
             JobEvent::Retrying(event) => self.publish(&event.job_id, event.at, event),
+            JobEvent::Warned(event) => self.publish(&event.job_id, event.at, event),
             JobEvent::Ended(event) => self.publish(&event.job_id, event.at, &**event),
         }
     }
@@ -159,6 +160,12 @@ fn log(event: &JobEvent, core: &Core) {
             warn!(
                 parent: None, job.id = %event.job_id, job.attempt = event.attempt, failure = %event.failure,
                 delay = %event.delay, "the attempt failed; another one follows"
+            );
+        }
+        JobEvent::Warned(event) => {
+            warn!(
+                parent: None, job.id = %event.job_id, job.attempt = event.attempt, warning = event.warning,
+                "the job's owner is warned"
             );
         }
         JobEvent::Ended(event) => {

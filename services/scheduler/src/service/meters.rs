@@ -46,7 +46,7 @@ impl Meters {
 
     pub(super) fn count(&self, event: &JobEvent) {
         match event {
-            JobEvent::Queued(_) => {}
+            JobEvent::Queued(_) | JobEvent::Warned(_) => {}
             JobEvent::Leased(leased) => {
                 self.leased.add(1, &[KeyValue::new("gpu", leased.gpu.to_string())]);
             }

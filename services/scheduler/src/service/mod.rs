@@ -80,6 +80,7 @@ fn rules(settings: &Settings) -> Rules {
         grace: scheduler.grace,
         checkpoint_interval: scheduler.checkpoint_interval,
         hang_limit: scheduler.hang_limit,
+        claim_timeout: scheduler.claim_timeout,
     }
 }
 

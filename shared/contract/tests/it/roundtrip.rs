@@ -1,7 +1,7 @@
 //! Properties: no bytes break the reader, and what is written is what is read.
 
 use contract::{
-    Failure, Seconds, SubmitJob, TotalLimits, Workload, control::JobView, decode, encode,
+    Failure, Seconds, SubmitJob, Timeout, TotalLimits, Workload, control::JobView, decode, encode,
     events::AttemptEnded, lease::Progress,
 };
 use proptest::prelude::*;
@@ -35,7 +35,7 @@ proptest! {
     ) {
         let submission = SubmitJob {
             total: TotalLimits { time: seconds.and_then(Seconds::new), usd },
-            timeout: seconds.and_then(Seconds::new),
+            timeout: seconds.and_then(Seconds::new).map(Timeout::After),
             priority,
             owner,
             labels,

@@ -48,6 +48,38 @@ fn an_attempt_never_runs_longer_than_a_day() {
 }
 
 #[test]
+fn more_than_an_attempt_gets_is_answered_with_a_clear_word() {
+    let warnings = |timeout: &str| {
+        let terms = resolved(json!({ "workload": "classifier", "timeout": timeout })).unwrap();
+        estimate(&terms, &choose(&terms, None, |_| true)).warnings
+    };
+    assert_eq!(
+        warnings("48h"),
+        [
+            "timeout is 2days, and one attempt of classifier runs 1day at most: that is what it gets; its checkpoints \
+          carry the work on into the next attempt"
+        ]
+    );
+    assert_eq!(warnings("24h"), Vec::<String>::new());
+    assert_eq!(warnings("auto"), Vec::<String>::new());
+}
+
+#[test]
+fn an_operator_may_allow_less_than_a_day() {
+    let mut shipped = super::shipped();
+    shipped.workloads.get_mut(&"classifier".parse().unwrap()).unwrap().max_timeout = "2h".parse().ok();
+    let terms = |timeout: &str| {
+        let submission = json!({ "workload": "classifier", "timeout": timeout });
+        crate::resolve(&serde_json::from_value(submission).unwrap(), &shipped.workloads, &shipped.gpu)
+            .unwrap()
+    };
+    let long = terms("3h");
+    assert_eq!((long.timeout.as_f64(), long.warnings.len()), (7200.0, 1));
+    let auto = terms("auto");
+    assert_eq!((auto.timeout.as_f64(), auto.longest().as_f64()), (3600.0, 7200.0));
+}
+
+#[test]
 fn what_is_not_known_is_named_beside_what_is() {
     let refusals = [
         (

@@ -151,6 +151,8 @@ fn values_that_make_no_sense_are_named() {
             ("usd_per_hour = 0.60", "usd_per_hour = nan"),
             ("backoff_coefficient = 2.0", "backoff_coefficient = 0.5"),
             ("timeout = \"24h\"", "timeout = \"25h\""),
+            ("# max_timeout = \"12h\"", "max_timeout = \"30m\""),
+            ("claim_timeout = \"60s\"", "claim_timeout = 0"),
             ("concurrency = 2", "concurrency = 0"),
             ("initial_delay = \"10s\"", "initial_delay = \"10m\""),
         ],
@@ -163,6 +165,8 @@ fn values_that_make_no_sense_are_named() {
             gpu.l4.usd_per_hour is NaN; it takes a number of dollars, 0 or more
             workloads.classifier.retry.backoff_coefficient is 0.5; it takes 1 to 100
             workloads.dit.profiles.full.timeout is 1day 1h; it takes more than 0s, at most 1day
+            workloads.classifier.timeout is 1h; it takes more than 0s, at most 30m
+            scheduler.claim_timeout is 0s; it takes more than 0s, at most 1day
             workloads.classifier.concurrency is 0; it takes 1 or more
             workloads.classifier.retry.initial_delay is 10m; it takes at most max_delay, which is 5m
         "#]],

@@ -36,7 +36,7 @@ struct Watched {
 impl Watched {
     fn new() -> Self {
         let start = Instant::now();
-        let signs = Signs { step: 0, reported_at: start, in_our_hands: false, stop: None };
+        let signs = Signs { step: 0, moved_limit: None, reported_at: start, in_our_hands: false, stop: None };
         Self { start, now: start, overseer: Overseer::new(&grant(), start), signs }
     }
 
@@ -133,7 +133,7 @@ fn limits_beyond_all_clocks_are_no_trouble() {
     grant.hang_limit = Seconds::new(1e18).unwrap();
     let now = Instant::now();
     let mut overseer = Overseer::new(&grant, now);
-    let signs = Signs { step: 0, reported_at: now, in_our_hands: false, stop: None };
+    let signs = Signs { step: 0, moved_limit: None, reported_at: now, in_our_hands: false, stop: None };
     assert_eq!(overseer.look(now, signs), Look::Well(now + LOOK_EVERY));
 }
 

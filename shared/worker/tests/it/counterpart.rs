@@ -122,7 +122,7 @@ impl Counterpart {
         let verdict = script.stop.map_or(Verdict::Continue, |cause| Verdict::Stop { cause });
         let runs = vec![verdict; if known { heartbeat.runs.len() } else { 0 }];
         script.heartbeats.push(heartbeat);
-        HeartbeatAnswer { known, runs }
+        HeartbeatAnswer { known, runs, limits: vec![] }
     }
 
     async fn open(&self, open: &OpenHistory) -> Result<OpenedHistory, Refused> {

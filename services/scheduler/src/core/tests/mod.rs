@@ -7,7 +7,9 @@ mod properties;
 pub(crate) mod scene;
 mod spell;
 mod stories_endings;
+mod stories_foresight;
 mod stories_leases;
+mod stories_offers;
 mod stories_turns;
 mod transitions;
 
@@ -39,6 +41,7 @@ pub(crate) fn rules() -> Rules {
         grace: seconds(30.0),
         checkpoint_interval: seconds(60.0),
         hang_limit: seconds(300.0),
+        claim_timeout: seconds(60.0),
     }
 }
 

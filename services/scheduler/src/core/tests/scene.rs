@@ -11,7 +11,7 @@ use contract::{
 use serde_json::json;
 
 use super::spell::spell;
-use crate::core::{Command, Core, Event, Job, Reach, Rules, Submission, Worker};
+use crate::core::{Answer, Command, Core, Event, Job, Reach, Rules, Submission, Worker};
 
 const TICK: Duration = Duration::from_millis(250);
 /// The scripts' clock begins here.
@@ -43,6 +43,7 @@ impl Scene {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words.as_slice() {
             ["wait", time] => self.wait(duration(time), Reach::CaughtUp),
+            ["live", time, beats @ ..] => self.live(duration(time), beats),
             ["offline", time] => self.wait(duration(time), Reach::Offline),
             ["behind", time] => self.wait(duration(time), Reach::Behind),
             // The process stands still, and its clock goes on.
@@ -68,6 +69,22 @@ impl Scene {
         while self.now < until {
             self.now = self.now.plus(TICK).min(until);
             commands.extend(self.core.step(Event::Tick(reach), self.now));
+        }
+        commands
+    }
+
+    /// Time passes, and every five seconds workers are heard: `w1=a.1@20` runs something, `w2` nothing.
+    fn live(&mut self, time: Duration, beats: &[&str]) -> Vec<Command> {
+        let until = self.now.plus(time);
+        let mut commands = Vec::new();
+        while self.now < until {
+            let next = until.since(self.now).min(Duration::from_secs(5));
+            commands.extend(self.wait(next, Reach::CaughtUp));
+            for beat in beats {
+                let said = self.act(&format!("beat {}", beat.replace('=', " ")));
+                let heard = |command: &Command| matches!(command, Command::Answer(Answer::Heartbeat(_)));
+                commands.extend(said.into_iter().filter(|command| !heard(command)));
+            }
         }
         commands
     }
@@ -174,11 +191,15 @@ fn hello(who: &str, gpu: &str, options: &[&str]) -> Hello {
     }
 }
 
-/// `a.1@50`: attempt 1 of a, at step 50.
+/// `a.1@50`: attempt 1 of a, at step 50; `a.1@50/400*2`: of 400, 2 a second.
 fn report(run: &str) -> RunReport {
-    let (run, step) = run.split_once('@').unwrap_or((run, "0"));
+    let (run, at) = run.split_once('@').unwrap_or((run, "0"));
+    let (at, rate) = at.split_once('*').map_or((at, None), |(at, rate)| (at, rate.parse().ok()));
+    let (step, total) = at.split_once('/').map_or((at, None), |(step, total)| (step, total.parse().ok()));
     let (job_id, attempt) = attempt(run);
-    RunReport { job_id, attempt, progress: Progress { step: step.parse().unwrap(), ..Progress::default() } }
+    let step = step.parse().unwrap();
+    let progress = Progress { step, steps_total: total, steps_per_second: rate, ..Progress::default() };
+    RunReport { job_id, attempt, progress }
 }
 
 fn attempt(run: &str) -> (JobId, u32) {

@@ -36,6 +36,9 @@ fn told(event: &JobEvent, start: Timestamp) -> String {
             let due = seconds(event.next_at, start);
             format!("tell retrying {}.{} at {due}, after {}", event.job_id, event.attempt, event.failure)
         }
+        JobEvent::Warned(event) => {
+            format!("tell warned {}.{}: {}", event.job_id, event.attempt, event.warning)
+        }
         JobEvent::Ended(event) => match &event.failure {
             Some(failure) => format!("tell {} {}: {failure}", event.state, event.job_id),
             None => format!("tell {} {}", event.state, event.job_id),
@@ -67,7 +70,11 @@ fn answered(answer: &Answer, start: Timestamp) -> Option<String> {
                 Verdict::Continue => "continue",
                 Verdict::Stop { cause } => cause.as_str(),
             }));
-            words.join(", ")
+            let limits = answer.limits.iter().map(|limit| {
+                let cause = limit.run_limit_cause.as_str();
+                format!("{}.{} for {} ({cause})", limit.job_id, limit.attempt, limit.run_limit)
+            });
+            words.into_iter().map(str::to_owned).chain(limits).collect::<Vec<_>>().join(", ")
         }
         Answer::Workers(list) => format!("{} workers", list.workers.len()),
     };
@@ -80,6 +87,8 @@ fn shown(view: &JobView, start: Timestamp) -> String {
         format!("{} on {}", view.state, view.gpu),
         format!("queued {queued}, backing off {backing_off}, running {running}, {usd:.6} USD"),
     ];
+    words.extend(view.predicted_finish.map(|at| format!("done at {}", seconds(at, start))));
+    words.extend(view.warnings.iter().map(|warning| format!("warning: {warning}")));
     words.extend(view.stopping.map(|cause| format!("stopping: {}", cause.as_str())));
     words.extend(view.next_attempt_at.map(|at| format!("next attempt at {}", seconds(at, start))));
     words.extend(view.waiting_for.as_ref().map(|reason| format!("waiting: {reason}")));
