@@ -143,8 +143,9 @@ impl Task<'_> {
         });
         let _ = state.sums.zero_();
         let figures = state.history.last().expect("it was pushed above").by_name();
-        control.metrics(state.step, figures);
+        // The epoch that the figures belong to is the one last reported.
         control.report(self.progress(state, pace));
+        control.metrics(state.step, figures);
         if best_epoch(&state.history) == Some(state.history.len() - 1) {
             state.best = state.model_copy();
             self.save(state, CheckpointRole::Best, control)?;

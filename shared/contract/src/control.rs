@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     ConsideredClass, Estimate, Failure, FailureClass, GpuClass, Incarnation, JobId, MemoryNeed, Message,
-    Request, Seconds, StopCause, SubmitJob, Tier, Timestamp, TotalLimits, WorkerId, Workload,
+    Request, Seconds, StopCause, SubmitJob, SweepId, Tier, Timestamp, TotalLimits, WorkerId, Workload,
     events::RunResult,
     lease::{Done, Progress},
     names::{REQUESTS_EXCHANGE, SCHEDULER_KEY},
@@ -132,6 +132,12 @@ pub struct JobView {
     /// The failure that ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// Why it is cancelled, when nobody asked for that: `early_stopped` by its sweep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<StopCause>,
+    /// The sweep that it is a trial of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepId>,
     /// What it left behind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<RunResult>,
@@ -228,6 +234,9 @@ pub struct ListJobs {
     /// Only this workload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload: Option<Workload>,
+    /// Only the trials of this sweep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepId>,
     /// Only jobs submitted before this one, to page on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<JobId>,
@@ -284,6 +293,9 @@ pub struct JobSummary {
     /// The class of the failure that ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureClass>,
+    /// The sweep that it is a trial of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepId>,
 }
 
 /// Asks for what happened to a job.

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Failure, FailureClass, GpuClass, Incarnation, JobId, Message, Seconds, Tier, Timestamp, WorkerId,
-    Workload, control::JobState, lease::Progress,
+    Failure, FailureClass, GpuClass, Incarnation, JobId, Message, Seconds, StopCause, Tier, Timestamp,
+    WorkerId, Workload, control::JobState, lease::Progress,
 };
 
 /// A message on `rekindle.events`.
@@ -73,6 +73,9 @@ pub struct AttemptMetrics {
     pub attempt: u32,
     /// The step.
     pub step: u64,
+    /// Epochs finished by then, where the workload has epochs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u32>,
     /// The figures; only finite ones.
     pub metrics: BTreeMap<String, f64>,
     /// When.
@@ -144,7 +147,7 @@ pub enum AttemptEnd {
     Succeeded(RunResult),
     /// It is not.
     Failed(Failure),
-    /// It stopped because the job was cancelled.
+    /// It stopped because the job was cancelled, or stopped early by its sweep.
     Cancelled,
     /// It stopped because a newer attempt was started.
     Superseded,
@@ -249,6 +252,9 @@ pub struct JobEnded {
     /// Why it is dead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// Why it is cancelled, when nobody asked for that: `early_stopped` by its sweep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<StopCause>,
     /// What it left behind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<RunResult>,

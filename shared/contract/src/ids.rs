@@ -93,6 +93,10 @@ name!(
     JobId, "job id", 64
 );
 name!(
+    /// A sweep's identity; with `-` and a trial's number it is that trial's job id.
+    SweepId, "sweep id", 58
+);
+name!(
     /// A worker's identity, stable over restarts of its process (`host-0`, say).
     WorkerId, "worker id", 64
 );
@@ -110,6 +114,18 @@ name!(
 );
 
 impl JobId {
+    /// A fresh id, ordered by time of creation.
+    pub fn generate() -> Self {
+        Self(uuid::Uuid::now_v7().simple().to_string())
+    }
+}
+
+impl SweepId {
+    /// The job of the sweep's trial of this number.
+    pub fn trial(&self, number: u32) -> JobId {
+        JobId(format!("{self}-{number}"))
+    }
+
     /// A fresh id, ordered by time of creation.
     pub fn generate() -> Self {
         Self(uuid::Uuid::now_v7().simple().to_string())

@@ -18,6 +18,7 @@ pub mod lease;
 pub mod names;
 pub mod schema;
 mod submit;
+pub mod sweep;
 mod timeout;
 mod units;
 
@@ -26,10 +27,11 @@ pub use envelope::{
     DecodeError, MAX_MESSAGE_BYTES, Message, Refusal, Refused, Request, decode, encode, kind_of,
 };
 pub use failure::{Failure, FailureClass, StopCause};
-pub use ids::{GpuClass, Incarnation, InvalidName, JobId, Profile, Tier, WorkerId, Workload};
+pub use ids::{GpuClass, Incarnation, InvalidName, JobId, Profile, SweepId, Tier, WorkerId, Workload};
 pub use submit::{
     Estimate, JobAccepted, MAX_SUBMISSION_BYTES, Resources, RetryOverride, SpotUse, SubmitError, SubmitJob,
     TotalLimits,
 };
+pub use sweep::{SubmitSweep, SweepView};
 pub use timeout::Timeout;
 pub use units::{Seconds, Timestamp};

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     JobAccepted, Message, Refused, SubmitJob, checkpoints, classifier::ClassifierParams, control, events,
-    lease,
+    lease, sweep,
 };
 
 /// One message's schema.
@@ -62,6 +62,13 @@ pub fn visit_messages(visitor: &mut impl Visitor) {
     visitor.visit::<control::RemoveJob>();
     visitor.visit::<control::EstimateJob>();
     visitor.visit::<control::EstimateReply>();
+    visitor.visit::<sweep::SubmitSweep>();
+    visitor.visit::<sweep::SweepView>();
+    visitor.visit::<sweep::GetSweep>();
+    visitor.visit::<sweep::ListSweeps>();
+    visitor.visit::<sweep::SweepList>();
+    visitor.visit::<sweep::CancelSweep>();
+    visitor.visit::<sweep::ResumeSweep>();
     visitor.visit::<control::ListWorkers>();
     visitor.visit::<control::WorkerList>();
     visitor.visit::<checkpoints::OpenHistory>();

@@ -9,6 +9,7 @@ mod decide;
 mod estimate;
 mod forecast;
 mod memory;
+pub mod sweep;
 mod terms;
 mod types;
 

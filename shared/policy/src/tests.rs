@@ -4,6 +4,7 @@ mod choosing;
 mod deciding;
 mod forecasting;
 mod resolving;
+mod sweeping;
 
 use std::collections::BTreeMap;
 

@@ -65,7 +65,8 @@ impl Control for Door {
             tracing::warn!(error = &error as &dyn std::error::Error, "the metrics file cannot be written");
         }
         let (job_id, attempt) = (self.run.job_id.clone(), self.run.attempt);
-        self.teller.tell(&AttemptMetrics { job_id, attempt, step, metrics, at: Timestamp::now() });
+        let epoch = self.run.progress().epoch;
+        self.teller.tell(&AttemptMetrics { job_id, attempt, step, epoch, metrics, at: Timestamp::now() });
     }
 
     fn note(&mut self, note: String) {

@@ -40,7 +40,7 @@ pub(crate) fn end_of(
 /// The end of a run that stopped for `cause`, with what else there is to say.
 pub(crate) fn stopped(cause: StopCause, detail: Option<&str>) -> AttemptEnd {
     let (class, text) = match cause {
-        StopCause::Cancelled => return AttemptEnd::Cancelled,
+        StopCause::Cancelled | StopCause::EarlyStopped => return AttemptEnd::Cancelled,
         StopCause::Superseded => return AttemptEnd::Superseded,
         StopCause::Preempted => (FailureClass::Preempted, "the worker was told to stop"),
         StopCause::Timeout => (FailureClass::Timeout, "the attempt used up its time"),
@@ -119,6 +119,7 @@ mod tests {
     fn a_run_that_was_asked_to_stop_ends_by_what_it_was_asked_for() {
         let stop = |cause| end_of(Ok(Err(RunError::Stopped(cause))), Some(cause));
         assert_eq!(stop(StopCause::Cancelled), AttemptEnd::Cancelled);
+        assert_eq!(stop(StopCause::EarlyStopped), AttemptEnd::Cancelled);
         assert_eq!(stop(StopCause::Superseded), AttemptEnd::Superseded);
         assert_eq!(stop(StopCause::Timeout), failed(FailureClass::Timeout, "the attempt used up its time"));
 

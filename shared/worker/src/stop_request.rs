@@ -24,7 +24,7 @@ impl StopRequest {
 
 fn weight(cause: StopCause) -> u8 {
     match cause {
-        StopCause::Preempted | StopCause::Timeout | StopCause::Budget => 0,
+        StopCause::Preempted | StopCause::Timeout | StopCause::Budget | StopCause::EarlyStopped => 0,
         StopCause::Cancelled => 1,
         StopCause::Superseded => 2,
     }

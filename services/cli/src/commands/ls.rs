@@ -2,7 +2,7 @@
 
 use clap::builder::PossibleValuesParser;
 use contract::{
-    JobId, Workload,
+    JobId, SweepId, Workload,
     control::{JobList, JobState, JobSummary, ListJobs},
 };
 
@@ -23,6 +23,9 @@ pub(crate) struct Arguments {
     /// Only this kind of work.
     #[arg(long, short)]
     workload: Option<Workload>,
+    /// Only the trials of this sweep.
+    #[arg(long)]
+    sweep: Option<SweepId>,
     /// At most so many.
     #[arg(long, short = 'n', default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
     limit: u32,
@@ -41,6 +44,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
         states: JobState::ALL.into_iter().filter(chosen).collect(),
         owner: arguments.owner.clone(),
         workload: arguments.workload.clone(),
+        sweep: arguments.sweep.clone(),
         before: arguments.before.clone(),
         limit: arguments.limit,
     };

@@ -11,6 +11,7 @@ use super::{
     Answer, Command, Core, JobEvent, Rules, Submission,
     job::{Job, Phase},
     ledger::Ledger,
+    sweeps::TrialOf,
 };
 
 impl Core {
@@ -38,14 +39,31 @@ impl Core {
             let message = format!("job {job_id} has been removed; a new job needs a name of its own");
             return Err(Refused::new(Refusal::Conflict, message));
         }
+        if let Some(sweep) = self.desk.sweeps.owner_of(&job_id) {
+            let message =
+                format!("{job_id} is the name of a trial of sweep {}; choose another one", sweep.id);
+            return Err(Refused::new(Refusal::Conflict, message));
+        }
         let terms = self.desk.rules.terms(&asked)?;
+        Ok(self.take_in(job_id, asked, terms, submission.traceparent, None))
+    }
+
+    /// Takes in a job that nothing speaks against.
+    pub(super) fn take_in(
+        &mut self,
+        job_id: JobId,
+        asked: SubmitJob,
+        terms: Terms,
+        traceparent: Option<String>,
+        trial: Option<TrialOf>,
+    ) -> JobAccepted {
         let now = self.desk.now;
         let placement = first(&terms);
         let job = Job {
             id: job_id.clone(),
             submission: asked,
             terms,
-            traceparent: submission.traceparent,
+            traceparent,
             submitted_at: now,
             arrival: self.desk.arrivals,
             phase: Phase::Queued,
@@ -59,6 +77,7 @@ impl Core {
             unclaimed: Vec::new(),
             offered_since: now,
             considered: Vec::new(),
+            trial,
         };
         self.desk.arrivals += 1;
         let accepted = self.accepted(&job, false);
@@ -66,7 +85,7 @@ impl Core {
         self.desk.save(&job);
         self.desk.tell(queued(&job, now));
         self.jobs.insert(job_id, job);
-        Ok(accepted)
+        accepted
     }
 
     fn accepted(&self, job: &Job, duplicate: bool) -> JobAccepted {

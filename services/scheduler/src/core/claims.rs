@@ -119,6 +119,7 @@ impl Desk {
             limit_cause: limit.cause,
             warned: false,
             cancelled_at: None,
+            cancelled_for: None,
         };
         self.enter(job, Phase::Running(lease.clone()));
         job.begin_attempt(AttemptView {

@@ -1,11 +1,12 @@
 //! What people ask for.
 
-use contract::{JobId, Refusal, Refused, TotalLimits, control::RedriveJob};
+use contract::{JobId, Refusal, Refused, StopCause, TotalLimits, control::RedriveJob};
 use policy::Charged;
 
 use super::{
     Answer, Command, Core,
     admit::{first, queued},
+    desk::Desk,
     job::{Job, Phase},
     view,
 };
@@ -20,22 +21,8 @@ impl Core {
     /// Cancels a job. One that waits ends at once; one that runs is told with its next heartbeat. A job that has ended
     /// stays as it is.
     pub(super) fn cancel(&mut self, job_id: &JobId) {
-        let now = self.desk.now;
         if let Some(job) = self.jobs.get_mut(job_id) {
-            match job.phase {
-                Phase::Queued | Phase::Offered { .. } | Phase::BackingOff { .. } => {
-                    self.desk.finish(job, Phase::Cancelled { at: now });
-                }
-                Phase::Running(ref lease) if lease.cancelled_at.is_none() => {
-                    let mut lease = lease.clone();
-                    lease.cancelled_at = Some(now);
-                    self.desk.enter(job, Phase::Running(lease));
-                }
-                Phase::Running(_)
-                | Phase::Succeeded { .. }
-                | Phase::Dead { .. }
-                | Phase::Cancelled { .. } => {}
-            }
+            self.desk.stop(job, None);
         }
         self.get(job_id);
     }
@@ -72,7 +59,7 @@ impl Core {
         self.desk.commands.push(Command::Answer(answer));
     }
 
-    fn restart(&mut self, redrive: &RedriveJob) -> Result<(), Refused> {
+    pub(super) fn restart(&mut self, redrive: &RedriveJob) -> Result<(), Refused> {
         let now = self.desk.now;
         let Some(job) = self.jobs.get_mut(&redrive.job_id) else { return Err(unknown(&redrive.job_id)) };
         if !matches!(job.phase, Phase::Dead { .. } | Phase::Cancelled { .. }) {
@@ -102,6 +89,28 @@ impl Core {
         match self.jobs.get(job_id) {
             Some(job) => Answer::Job(Box::new(view::job(job, &self.desk))),
             None => Answer::Refused(unknown(job_id)),
+        }
+    }
+}
+
+impl Desk {
+    /// Stops a job that has not ended, for a cause where nobody cancels it: at once where it waits, with its next
+    /// heartbeat where it runs. Cancelling one that is being stopped for another cause is more urgent.
+    pub(super) fn stop(&mut self, job: &mut Job, cause: Option<StopCause>) {
+        let now = self.now;
+        match &job.phase {
+            Phase::Queued | Phase::Offered { .. } | Phase::BackingOff { .. } => {
+                self.finish(job, Phase::Cancelled { at: now, cause });
+            }
+            Phase::Running(lease)
+                if lease.cancelled_at.is_none() || (lease.cancelled_for.is_some() && cause.is_none()) =>
+            {
+                let mut lease = lease.clone();
+                lease.cancelled_at = lease.cancelled_at.or(Some(now));
+                lease.cancelled_for = cause;
+                self.enter(job, Phase::Running(lease));
+            }
+            Phase::Running(_) | Phase::Succeeded { .. } | Phase::Dead { .. } | Phase::Cancelled { .. } => {}
         }
     }
 }

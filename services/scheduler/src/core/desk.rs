@@ -9,6 +9,7 @@ use super::{
     Command, JobEvent, Offer, Rules, Worker,
     index::{Index, Queue},
     job::{Job, Phase},
+    sweeps::Sweeps,
     workers::Workers,
 };
 
@@ -17,6 +18,7 @@ pub(super) struct Desk {
     pub(super) rules: Rules,
     pub(super) workers: Workers,
     pub(super) index: Index,
+    pub(super) sweeps: Sweeps,
     pub(super) now: Timestamp,
     /// How many jobs have been accepted.
     pub(super) arrivals: u64,
@@ -38,6 +40,7 @@ impl Desk {
             rules,
             workers,
             index: Index::default(),
+            sweeps: Sweeps::default(),
             now,
             arrivals: 0,
             quiet_until,
@@ -56,6 +59,7 @@ impl Desk {
         job.enter_waiting(self.now);
         job.phase = phase;
         self.index.insert(job, &self.rules);
+        self.sweeps.note(job);
         self.save(job);
     }
 

@@ -37,8 +37,11 @@ impl Desk {
         if let Some(attempt) = job.attempts.last_mut() {
             attempt.failure = Some(failure.clone());
         }
-        if matches!(&job.phase, Phase::Running(lease) if lease.cancelled_at.is_some()) {
-            self.finish(job, Phase::Cancelled { at: now });
+        if let Phase::Running(lease) = &job.phase
+            && lease.cancelled_at.is_some()
+        {
+            let cause = lease.cancelled_for;
+            self.finish(job, Phase::Cancelled { at: now, cause });
             return None;
         }
         match decide(failure.class, &job.terms.retry, job.charged, job.left(now)) {
@@ -137,6 +140,7 @@ impl Desk {
             job_id: job.id.clone(),
             state: job.state(),
             failure,
+            cause: job.cause(),
             result,
             attempts: job.granted,
             usd: job.ledger.usd,

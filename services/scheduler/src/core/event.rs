@@ -1,13 +1,15 @@
 //! What the core hears and what it says.
 
 use contract::{
-    Estimate, JobAccepted, JobId, Refused, SubmitJob, Timestamp, WorkerId, Workload,
+    Estimate, JobAccepted, JobId, Refused, SubmitJob, SubmitSweep, SweepId, SweepView, Timestamp, WorkerId,
+    Workload,
     control::{JobView, RedriveJob, WorkerList},
     events::{
         AttemptCheckpointed, AttemptEnded, AttemptMetrics, AttemptNote, AttemptStarted, DeadLetter, JobEnded,
         JobLeased, JobQueued, JobRetrying, JobWarned,
     },
     lease::{Claim, ClaimAnswer, Goodbye, Heartbeat, HeartbeatAnswer, Hello, Welcome},
+    sweep::{GetSweep, MAX_TRIALS, ResumeSweep},
 };
 use policy::Placement;
 
@@ -46,6 +48,14 @@ pub(crate) enum Event {
     Note(AttemptNote),
     /// An attempt has a new checkpoint.
     Checkpointed(AttemptCheckpointed),
+    /// A publisher asks for a sweep; with the trace it belongs to.
+    SubmitSweep(Box<SubmitSweep>, Option<String>),
+    /// Somebody asks for a sweep.
+    GetSweep(GetSweep),
+    /// Somebody cancels a sweep.
+    CancelSweep(SweepId),
+    /// Somebody lets a sweep go on.
+    ResumeSweep(ResumeSweep),
     /// Time has passed.
     Tick(Reach),
 }
@@ -68,8 +78,35 @@ impl Event {
             | Self::Goodbye(_)
             | Self::ListWorkers
             | Self::Heartbeat(_)
+            | Self::SubmitSweep(..)
+            | Self::GetSweep(_)
+            | Self::CancelSweep(_)
+            | Self::ResumeSweep(_)
             | Self::Tick(_) => None,
         }
+    }
+
+    /// The sweep whose past this event may need.
+    pub(crate) fn sweep_id(&self) -> Option<SweepId> {
+        match self {
+            Self::SubmitSweep(sweep, _) => Some(sweep.sweep_id.clone()),
+            Self::GetSweep(get) => Some(get.sweep_id.clone()),
+            Self::CancelSweep(sweep_id) => Some(sweep_id.clone()),
+            Self::ResumeSweep(resume) => Some(resume.sweep_id.clone()),
+            _ => None,
+        }
+    }
+
+    /// Every job that may be a trial of the sweep that this event submits or resumes.
+    pub(crate) fn trials(&self) -> Vec<JobId> {
+        let (sweep_id, trials) = match self {
+            Self::SubmitSweep(sweep, _) => {
+                (&sweep.sweep_id, policy::sweep::count(&sweep.search).unwrap_or(0))
+            }
+            Self::ResumeSweep(resume) => (&resume.sweep_id, MAX_TRIALS),
+            _ => return Vec::new(),
+        };
+        (1..=trials).map(|number| sweep_id.trial(number)).collect()
     }
 }
 
@@ -109,6 +146,8 @@ pub(crate) enum Command {
     SaveJob(JobId),
     /// Forget the job and its history.
     RemoveJob(JobId),
+    /// Save the sweep as it is at the end of the batch.
+    SaveSweep(SweepId),
     /// Save the worker as it is at the end of the batch.
     SaveWorker(WorkerId),
     /// Remove the worker.
@@ -176,4 +215,5 @@ pub(crate) enum Answer {
     Claim(Box<ClaimAnswer>),
     Heartbeat(HeartbeatAnswer),
     Workers(WorkerList),
+    Sweep(Box<SweepView>),
 }

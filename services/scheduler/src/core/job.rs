@@ -11,7 +11,7 @@ use contract::{
 use policy::{Charged, Placement, Terms};
 use serde::{Deserialize, Serialize};
 
-use super::ledger::Ledger;
+use super::{ledger::Ledger, sweeps::TrialOf};
 
 /// How often a spot machine may be taken away in a row, without any progress, until a job stays on demand.
 const FRUITLESS_PREEMPTIONS: usize = 3;
@@ -47,6 +47,9 @@ pub(crate) struct Job {
     pub(crate) ledger: Ledger,
     /// What failures have used up of its budgets since it was last redriven.
     pub(crate) charged: Charged,
+    /// The trial of a sweep that it is.
+    #[serde(default)]
+    pub(crate) trial: Option<TrialOf>,
     /// The memory of the class on which it ran out of memory.
     #[serde(default)]
     pub(crate) outgrown_mib: Option<u64>,
@@ -101,6 +104,9 @@ pub(crate) enum Phase {
     Cancelled {
         /// When.
         at: Timestamp,
+        /// What it was stopped for, when nobody cancelled it.
+        #[serde(default)]
+        cause: Option<StopCause>,
     },
 }
 
@@ -129,6 +135,9 @@ pub(crate) struct Lease {
     /// When somebody cancelled the job.
     #[serde(default)]
     pub(crate) cancelled_at: Option<Timestamp>,
+    /// What it was stopped for, when nobody cancelled it.
+    #[serde(default)]
+    pub(crate) cancelled_for: Option<StopCause>,
 }
 
 impl Lease {
@@ -136,7 +145,7 @@ impl Lease {
     pub(crate) fn stop(&self, now: Timestamp) -> Option<(StopCause, Timestamp)> {
         let limit_at = self.limit_at();
         match self.cancelled_at {
-            Some(at) => Some((StopCause::Cancelled, at)),
+            Some(at) => Some((self.cancelled_for.unwrap_or(StopCause::Cancelled), at)),
             None if limit_at <= now => Some((self.limit_cause, limit_at)),
             None => None,
         }
@@ -167,10 +176,18 @@ impl Job {
         }
     }
 
+    /// What it was stopped for, when it is cancelled and nobody cancelled it.
+    pub(crate) fn cause(&self) -> Option<StopCause> {
+        match &self.phase {
+            Phase::Cancelled { cause, .. } => *cause,
+            _ => None,
+        }
+    }
+
     /// When it ended.
     pub(crate) fn ended_at(&self) -> Option<Timestamp> {
         match &self.phase {
-            Phase::Succeeded { at, .. } | Phase::Dead { at, .. } | Phase::Cancelled { at } => Some(*at),
+            Phase::Succeeded { at, .. } | Phase::Dead { at, .. } | Phase::Cancelled { at, .. } => Some(*at),
             Phase::Queued | Phase::Offered { .. } | Phase::Running(_) | Phase::BackingOff { .. } => None,
         }
     }

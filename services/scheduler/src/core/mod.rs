@@ -18,6 +18,7 @@ mod job;
 mod ledger;
 mod offers;
 mod presence;
+mod sweeps;
 mod tick;
 mod timers;
 mod view;
@@ -25,13 +26,14 @@ mod workers;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use contract::{GpuClass, JobId, Seconds, Timestamp, WorkerId, Workload};
+use contract::{GpuClass, JobId, Seconds, SweepId, Timestamp, WorkerId, Workload};
 use policy::{GpuPrice, WorkloadPolicy};
 
 use self::{desk::Desk, workers::Workers};
 pub(crate) use self::{
     event::{Answer, Command, Event, JobEvent, Offer, Reach, Submission},
     job::Job,
+    sweeps::Sweep,
     view::summary,
     workers::Worker,
 };
@@ -90,11 +92,19 @@ impl Core {
             Event::Heartbeat(heartbeat) => self.heartbeat(heartbeat),
             Event::Started(started) => self.started(&started),
             Event::Ended(ended) => self.ended(*ended),
-            Event::Metrics(metrics) => self.noted(&metrics.job_id, metrics.attempt, metrics.at, &metrics),
+            Event::Metrics(metrics) => {
+                self.noted(&metrics.job_id, metrics.attempt, metrics.at, &metrics);
+                self.compare(&metrics);
+            }
             Event::Note(note) => self.noted(&note.job_id, note.attempt, note.at, &note),
             Event::Checkpointed(done) => self.noted(&done.job_id, done.attempt, done.at, &done),
+            Event::SubmitSweep(sweep, traceparent) => self.submit_sweep(*sweep, traceparent),
+            Event::GetSweep(get) => self.get_sweep(&get.sweep_id, get.after),
+            Event::CancelSweep(sweep_id) => self.cancel_sweep(&sweep_id),
+            Event::ResumeSweep(resume) => self.resume_sweep(&resume),
             Event::Tick(reach) => self.tick(reach),
         }
+        self.tend_sweeps();
         self.dispatch();
         std::mem::take(&mut self.desk.commands)
     }
@@ -102,6 +112,11 @@ impl Core {
     /// A job in memory: every one that has not ended, and those recalled.
     pub(crate) fn job(&self, id: &JobId) -> Option<&Job> {
         self.jobs.get(id)
+    }
+
+    /// A sweep in memory: every one that has not ended, and those recalled.
+    pub(crate) fn sweep(&self, id: &SweepId) -> Option<&Sweep> {
+        self.desk.sweeps.get(id)
     }
 
     /// A worker that has said hello.
@@ -125,7 +140,13 @@ impl Core {
         self.removed.insert(id);
     }
 
-    /// Drops the jobs that have ended, once they are saved.
+    /// Puts a sweep where its trials are, or where an event names it. What it has room for is launched with the next
+    /// event.
+    pub(crate) fn recall_sweep(&mut self, sweep: Sweep) {
+        self.desk.sweeps.insert(sweep);
+    }
+
+    /// Drops the jobs and sweeps that have ended, once they are saved.
     pub(crate) fn retire(&mut self) {
         self.removed.clear();
         for id in self.desk.index.take_ended() {
@@ -133,6 +154,7 @@ impl Core {
                 self.jobs.remove(&id);
             }
         }
+        self.desk.sweeps.retire();
     }
 }
 

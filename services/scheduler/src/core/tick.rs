@@ -35,6 +35,7 @@ impl Core {
                 desk.look_at(job, may_expire);
             }
         }
+        self.meter_sweeps();
         self.save_progress();
     }
 

@@ -46,6 +46,8 @@ pub(super) fn job(job: &Job, desk: &Desk) -> JobView {
         attempts,
         ledger: job.ledger_view(now),
         failure: None,
+        cause: job.cause(),
+        sweep: job.trial.as_ref().map(|trial| trial.sweep.clone()),
         result: None,
     };
     match &job.phase {
@@ -119,6 +121,7 @@ pub(crate) fn summary(job: &Job, now: Timestamp) -> JobSummary {
             Phase::Dead { failure, .. } => Some(failure.class),
             _ => None,
         },
+        sweep: job.trial.as_ref().map(|trial| trial.sweep.clone()),
     }
 }
 

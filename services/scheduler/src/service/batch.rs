@@ -1,7 +1,7 @@
 //! The messages of one turn of the loop: what they say, what follows, and what becomes of them.
 
 use broker::{Delivery, Disposition, Outgoing, ReplyTo};
-use contract::{DecodeError, JobId, Refusal, Refused, Timestamp, lease::ClaimAnswer};
+use contract::{DecodeError, JobId, Refusal, Refused, SweepId, Timestamp, lease::ClaimAnswer};
 use tracing::{Span, info, info_span, warn};
 
 use super::{
@@ -55,7 +55,16 @@ impl Batch {
             Ok(Said::Event(event)) => Some(event),
             _ => None,
         });
-        events.filter_map(Event::job_id).collect()
+        events.flat_map(|event| event.job_id().into_iter().chain(event.trials())).collect()
+    }
+
+    /// The sweeps whose past the messages may need.
+    pub(super) fn sweep_ids(&self) -> Vec<SweepId> {
+        let events = self.unread.iter().filter_map(|(_, said)| match said {
+            Ok(Said::Event(event)) => Some(event),
+            _ => None,
+        });
+        events.filter_map(Event::sweep_id).collect()
     }
 
     /// Lets the core take every message, in order.
@@ -92,12 +101,17 @@ impl Batch {
     ) -> Disposition {
         let span = span(&event, core, delivery);
         let _entered = span.enter();
-        let is_submission = matches!(event, Event::Submit(_));
-        let is_question = matches!(event, Event::Get(_) | Event::Estimate(_));
+        let is_submission = matches!(event, Event::Submit(_) | Event::SubmitSweep(..));
+        let is_question = matches!(event, Event::Get(_) | Event::GetSweep(_) | Event::Estimate(_));
         if let Event::Submit(submission) = &mut event
             && let Some(traceparent) = telemetry::traceparent()
         {
             submission.traceparent = Some(traceparent);
+        }
+        if let Event::SubmitSweep(_, sent_in) = &mut event
+            && let Some(traceparent) = telemetry::traceparent()
+        {
+            *sent_in = Some(traceparent);
         }
         let commands = core.step(event, now);
         let Some(answer) = self.effects.take(commands, core, meters) else { return Disposition::Ack };
@@ -155,6 +169,9 @@ fn span(event: &Event, core: &Core, delivery: &Delivery) -> Span {
             let attempt = job_id.as_ref().map_or(0, |job_id| last_attempt(core, job_id));
             info_span!("submit", job.id = job_id.map(tracing::field::display), job.attempt = attempt)
         }
+        Event::SubmitSweep(sweep, _) => info_span!("submit sweep", sweep.id = %sweep.sweep_id),
+        Event::CancelSweep(sweep_id) => info_span!("cancel sweep", sweep.id = %sweep_id),
+        Event::ResumeSweep(resume) => info_span!("resume sweep", sweep.id = %resume.sweep_id),
         Event::Claim(claim) => {
             info_span!("claim", job.id = %claim.job_id, job.attempt = claim.attempt, worker.id = %claim.worker)
         }
@@ -203,5 +220,6 @@ fn reply(to: &ReplyTo, answer: &Answer) -> Outgoing {
         Answer::Claim(answer) => Outgoing::reply(to, &**answer),
         Answer::Heartbeat(answer) => Outgoing::reply(to, answer),
         Answer::Workers(list) => Outgoing::reply(to, list),
+        Answer::Sweep(view) => Outgoing::reply(to, &**view),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use broker::Outgoing;
 use contract::{
-    JobId, Timestamp, WorkerId,
+    JobId, SweepId, Timestamp, WorkerId,
     events::Event,
     lease::OfferAttempt,
     names::{DEAD_EXCHANGE, WORK_EXCHANGE, work_queue},
@@ -15,7 +15,7 @@ use tracing::{info, info_span, warn};
 use super::{mail::Mail, meters::Meters};
 use crate::{
     core::{Answer, Command, Core, JobEvent, Offer},
-    store::{Changes, Entry, JobRow},
+    store::{Changes, Entry, JobRow, SweepRow},
 };
 
 /// A larger event is kept as a note that there was one, because a page of history has to fit into one message.
@@ -27,6 +27,7 @@ pub(super) struct Effects {
     /// In the order of their first change, which for new jobs is that of their submission.
     jobs: Vec<JobId>,
     removed: BTreeSet<JobId>,
+    sweeps: BTreeSet<SweepId>,
     workers: BTreeSet<WorkerId>,
     history: Vec<Entry>,
     outgoing: Vec<(Outgoing, Timestamp)>,
@@ -47,6 +48,9 @@ impl Effects {
                     self.jobs.retain(|id| *id != job_id);
                     self.history.retain(|entry| entry.job_id != job_id);
                     self.removed.insert(job_id);
+                }
+                Command::SaveSweep(id) => {
+                    self.sweeps.insert(id);
                 }
                 Command::SaveWorker(id) | Command::ForgetWorker(id) => {
                     self.workers.insert(id);
@@ -76,6 +80,7 @@ impl Effects {
             jobs: changed.map(JobRow::from).collect(),
             history: self.history,
             removed: self.removed.into_iter().collect(),
+            sweeps: self.sweeps.iter().filter_map(|id| core.sweep(id)).map(SweepRow::from).collect(),
             ..Changes::default()
         };
         changes.letters.extend(self.outgoing.into_iter().map(|(outgoing, due)| mail.letter(outgoing, due)));

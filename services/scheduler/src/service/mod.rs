@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use broker::{Broker, BrokerOptions, ConnectError, settle_all};
-use contract::{JobId, Timestamp};
+use contract::{JobId, SweepId, Timestamp};
 use settings::Settings;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
@@ -97,7 +97,8 @@ impl Service {
     async fn new(rules: Rules, saved: Saved, store: Store, broker: Broker) -> Self {
         let mail = Mail::start(broker.clone(), saved.letters).await;
         let pulse = Pulse::start(broker.clone(), rules.lease);
-        let core = Core::new(rules, saved.jobs, saved.workers, Timestamp::now());
+        let mut core = Core::new(rules, saved.jobs, saved.workers, Timestamp::now());
+        saved.sweeps.into_iter().for_each(|sweep| core.recall_sweep(sweep));
         Self { core, store, broker, mail, pulse, meters: Meters::new() }
     }
 
@@ -141,7 +142,7 @@ impl Service {
     ) -> anyhow::Result<bool> {
         let began = Instant::now();
         let mut batch = Batch::read(received);
-        self.recall(batch.job_ids()).await?;
+        self.recall(batch.job_ids(), batch.sweep_ids()).await?;
         let now = Timestamp::now();
         batch.step(&mut self.core, now, &self.meters);
         if let Some(reach) = reach {
@@ -178,15 +179,25 @@ impl Service {
         Ok(true)
     }
 
-    /// Brings the jobs into memory that a batch names and that have ended.
-    async fn recall(&mut self, mut ids: Vec<JobId>) -> anyhow::Result<()> {
+    /// Brings into memory the jobs and sweeps that a batch names and that have ended. A trial brings its sweep along.
+    async fn recall(&mut self, mut ids: Vec<JobId>, mut sweeps: Vec<SweepId>) -> anyhow::Result<()> {
         ids.retain(|id| self.core.job(id).is_none());
         if !ids.is_empty() {
             ids.sort_unstable();
             ids.dedup();
             let recalled = self.store.recall(ids).await.context("cannot read the database")?;
+            let trials = recalled.jobs.iter().filter_map(|job| job.trial.as_ref());
+            sweeps.extend(trials.map(|trial| trial.sweep.clone()));
             recalled.jobs.into_iter().for_each(|job| self.core.recall(job));
             recalled.removed.into_iter().for_each(|id| self.core.recall_removed(id));
+        }
+        sweeps.retain(|id| self.core.sweep(id).is_none());
+        if !sweeps.is_empty() {
+            sweeps.sort_unstable();
+            sweeps.dedup();
+            for sweep in self.store.recall_sweeps(sweeps).await.context("cannot read the database")? {
+                self.core.recall_sweep(sweep);
+            }
         }
         Ok(())
     }

@@ -2,8 +2,9 @@
 
 use broker::{Outgoing, ReplyTo};
 use contract::{
-    Refusal, Refused, Timestamp,
+    MAX_MESSAGE_BYTES, Refusal, Refused, Timestamp,
     control::{GetHistory, JobList, ListJobs},
+    sweep::{ListSweeps, SweepList},
 };
 use tracing::error;
 
@@ -15,6 +16,7 @@ use crate::{
 pub(super) enum Query {
     List(ListJobs),
     History(GetHistory),
+    Sweeps(ListSweeps),
 }
 
 /// The answers. They are asked for after the batch was written, so they know of it.
@@ -24,6 +26,9 @@ pub(super) async fn answers(store: &Store, core: &Core, queries: Vec<(ReplyTo, Q
         let answer = match query {
             Query::List(query) => {
                 list(store, core, query).await.map(|list| Outgoing::reply(&reply_to, &list))
+            }
+            Query::Sweeps(query) => {
+                sweeps(store, core, query).await.map(|list| Outgoing::reply(&reply_to, &list))
             }
             Query::History(query) => history(store, &reply_to, query).await,
         };
@@ -42,6 +47,17 @@ async fn list(store: &Store, core: &Core, query: ListJobs) -> Result<JobList, St
     // A job in memory is newer than its row by what its heartbeats told.
     let jobs = rows.iter().map(|row| summary(core.job(&row.id).unwrap_or(row), now)).collect();
     Ok(JobList { jobs, more })
+}
+
+async fn sweeps(store: &Store, core: &Core, query: ListSweeps) -> Result<SweepList, StoreError> {
+    let (rows, more) = store.sweeps(query).await?;
+    let newest = rows.iter().map(|row| core.sweep(&row.id).unwrap_or(row));
+    let mut list = SweepList { sweeps: newest.map(|sweep| core.sweep_summary(sweep)).collect(), more };
+    while MAX_MESSAGE_BYTES < contract::encode(&list).len() && 1 < list.sweeps.len() {
+        list.sweeps.truncate(list.sweeps.len() / 2);
+        list.more = true;
+    }
+    Ok(list)
 }
 
 async fn history(store: &Store, to: &ReplyTo, query: GetHistory) -> Result<Outgoing, StoreError> {

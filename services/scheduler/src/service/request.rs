@@ -2,13 +2,14 @@
 
 use broker::Delivery;
 use contract::{
-    DecodeError, Message, SubmitJob,
+    DecodeError, Message, SubmitJob, SubmitSweep,
     control::{CancelJob, EstimateJob, GetHistory, GetJob, ListJobs, ListWorkers, RedriveJob, RemoveJob},
     events::{
         AttemptCheckpointed, AttemptEnded, AttemptMetrics, AttemptNote, AttemptProgress, AttemptStarted,
     },
     kind_of,
     lease::{Claim, Goodbye, Heartbeat, Hello},
+    sweep::{CancelSweep, GetSweep, ListSweeps, ResumeSweep},
 };
 
 use super::queries::Query;
@@ -26,6 +27,10 @@ pub(super) enum Said {
 
 /// Reads a submission.
 pub(super) fn submission(delivery: &Delivery) -> Result<Said, DecodeError> {
+    if kind_of(&delivery.body)? == SubmitSweep::KIND {
+        let sweep = Box::new(delivery.decode()?);
+        return Ok(Said::Event(Event::SubmitSweep(sweep, delivery.traceparent.clone())));
+    }
     let job: SubmitJob = delivery.decode()?;
     let submission = Submission {
         job,
@@ -65,6 +70,10 @@ pub(super) fn request(delivery: &Delivery) -> Result<Said, DecodeError> {
         RemoveJob::KIND => Event::Remove(delivery.decode::<RemoveJob>()?.job_id),
         EstimateJob::KIND => Event::Estimate(Box::new(delivery.decode::<EstimateJob>()?.submission)),
         ListWorkers::KIND => Event::ListWorkers,
+        GetSweep::KIND => Event::GetSweep(delivery.decode()?),
+        CancelSweep::KIND => Event::CancelSweep(delivery.decode::<CancelSweep>()?.sweep_id),
+        ResumeSweep::KIND => Event::ResumeSweep(delivery.decode()?),
+        ListSweeps::KIND => return Ok(Said::Query(Query::Sweeps(delivery.decode()?))),
         ListJobs::KIND => return Ok(Said::Query(Query::List(delivery.decode()?))),
         GetHistory::KIND => return Ok(Said::Query(Query::History(delivery.decode()?))),
         _ => return Err(DecodeError::WrongKind { found: kind, expected: "request to the scheduler" }),

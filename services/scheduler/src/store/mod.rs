@@ -14,12 +14,13 @@ use std::{
 };
 
 use contract::{
-    JobId, Timestamp, WorkerId,
+    JobId, SweepId, Timestamp, WorkerId,
     control::{GetHistory, History, ListJobs},
+    sweep::ListSweeps,
 };
 use rusqlite::Connection;
 
-use crate::core::{Job, Worker};
+use crate::core::{Job, Sweep, Worker};
 
 /// The database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +95,8 @@ pub(crate) struct Changes {
     pub(crate) jobs: Vec<JobRow>,
     /// Jobs that go, with their history; their names stay taken.
     pub(crate) removed: Vec<JobId>,
+    /// Sweeps as they are now.
+    pub(crate) sweeps: Vec<SweepRow>,
     /// New history.
     pub(crate) history: Vec<Entry>,
     /// New messages.
@@ -114,6 +117,16 @@ pub(crate) struct JobRow {
     is_end: bool,
     owner: String,
     workload: String,
+    sweep: Option<String>,
+    body: String,
+}
+
+/// A sweep as it is written.
+#[derive(Debug, Clone)]
+pub(crate) struct SweepRow {
+    id: String,
+    is_end: bool,
+    owner: String,
     body: String,
 }
 
@@ -121,6 +134,7 @@ impl Changes {
     /// Whether there is anything that cannot wait: messages that were sent may be sent again.
     pub(crate) fn is_urgent(&self) -> bool {
         !(self.jobs.is_empty()
+            && self.sweeps.is_empty()
             && self.history.is_empty()
             && self.letters.is_empty()
             && self.workers.is_empty()
@@ -134,6 +148,8 @@ impl Changes {
 pub(crate) struct Saved {
     /// The jobs that have not ended.
     pub(crate) jobs: Vec<Job>,
+    /// The sweeps that have not ended.
+    pub(crate) sweeps: Vec<Sweep>,
     /// The workers.
     pub(crate) workers: Vec<Worker>,
     /// The messages that the broker has not confirmed, oldest first.
@@ -168,6 +184,7 @@ impl Store {
         self.with(|connection| {
             Ok(Saved {
                 jobs: read::live(connection)?,
+                sweeps: read::live_sweeps(connection)?,
                 workers: read::workers(connection)?,
                 letters: read::letters(connection)?,
             })
@@ -183,6 +200,16 @@ impl Store {
     /// What there is of these jobs.
     pub(crate) async fn recall(&self, ids: Vec<JobId>) -> Result<Recalled, StoreError> {
         self.with(move |connection| read::recall(connection, &ids)).await
+    }
+
+    /// Those of these sweeps that there are.
+    pub(crate) async fn recall_sweeps(&self, ids: Vec<SweepId>) -> Result<Vec<Sweep>, StoreError> {
+        self.with(move |connection| read::recall_sweeps(connection, &ids)).await
+    }
+
+    /// A page of sweeps, newest first, and whether there are older ones.
+    pub(crate) async fn sweeps(&self, query: ListSweeps) -> Result<(Vec<Sweep>, bool), StoreError> {
+        self.with(move |connection| read::sweeps(connection, &query)).await
     }
 
     /// A page of jobs, newest first, and whether there are older ones.

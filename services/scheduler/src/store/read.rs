@@ -1,14 +1,15 @@
 //! Reading.
 
 use contract::{
-    JobId, MAX_MESSAGE_BYTES, Timestamp,
+    JobId, MAX_MESSAGE_BYTES, SweepId, Timestamp,
     control::{GetHistory, History, HistoryEntry, ListJobs},
+    sweep::ListSweeps,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, types::Value};
 use serde::de::DeserializeOwned;
 
 use super::{Letter, Recalled, StoreError};
-use crate::core::{Job, Worker};
+use crate::core::{Job, Sweep, Worker};
 
 /// What a page of history may come to beside the envelope and each entry's own fields.
 const PAGE_BYTES: usize = MAX_MESSAGE_BYTES - 2048;
@@ -16,6 +17,33 @@ const ENTRY_BYTES: usize = 64;
 
 pub(super) fn live(connection: &Connection) -> Result<Vec<Job>, StoreError> {
     bodies(connection, "SELECT id, body FROM jobs WHERE is_end = 0 ORDER BY seq", Vec::new())
+}
+
+pub(super) fn live_sweeps(connection: &Connection) -> Result<Vec<Sweep>, StoreError> {
+    bodies(connection, "SELECT id, body FROM sweeps WHERE is_end = 0 ORDER BY seq", Vec::new())
+}
+
+pub(super) fn recall_sweeps(connection: &Connection, ids: &[SweepId]) -> Result<Vec<Sweep>, StoreError> {
+    let mut sweeps = Vec::new();
+    for id in ids {
+        let id = Value::Text(id.to_string());
+        sweeps.extend(bodies::<Sweep>(connection, "SELECT id, body FROM sweeps WHERE id = ?1", vec![id])?);
+    }
+    Ok(sweeps)
+}
+
+pub(super) fn sweeps(connection: &Connection, query: &ListSweeps) -> Result<(Vec<Sweep>, bool), StoreError> {
+    let text = |text: Option<&str>| text.map_or(Value::Null, |text| Value::Text(text.into()));
+    let values = vec![text(query.owner.as_deref()), text(query.before.as_ref().map(SweepId::as_str))];
+    let sql = format!(
+        "SELECT id, body FROM sweeps WHERE (?1 IS NULL OR owner = ?1)
+         AND (?2 IS NULL OR seq < (SELECT seq FROM sweeps WHERE id = ?2)) ORDER BY seq DESC LIMIT {}",
+        ListSweeps::MOST + 1
+    );
+    let mut sweeps: Vec<Sweep> = bodies(connection, &sql, values)?;
+    let more = ListSweeps::MOST < sweeps.len();
+    sweeps.truncate(ListSweeps::MOST);
+    Ok((sweeps, more))
 }
 
 pub(super) fn workers(connection: &Connection) -> Result<Vec<Worker>, StoreError> {
@@ -71,6 +99,9 @@ pub(super) fn list(connection: &Connection, query: &ListJobs) -> Result<(Vec<Job
     }
     if let Some(workload) = &query.workload {
         where_is("workload = ?", workload.as_str());
+    }
+    if let Some(sweep) = &query.sweep {
+        where_is("sweep = ?", sweep.as_str());
     }
     if let Some(before) = &query.before {
         where_is("seq < (SELECT seq FROM jobs WHERE id = ?)", before.as_str());

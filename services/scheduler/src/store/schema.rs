@@ -48,6 +48,18 @@ const MIGRATIONS: &[&str] = &[
     "
     CREATE TABLE removed_jobs (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 ",
+    "
+    ALTER TABLE jobs ADD COLUMN sweep TEXT;
+    CREATE INDEX jobs_by_sweep ON jobs (sweep, seq) WHERE sweep IS NOT NULL;
+    CREATE TABLE sweeps (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        is_end INTEGER NOT NULL,
+        owner TEXT NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX live_sweeps ON sweeps (seq) WHERE is_end = 0;
+",
 ];
 
 /// How long another program that reads the file, a backup say, is waited for.

@@ -212,7 +212,7 @@ async fn a_database_of_a_later_release_is_left_alone() {
     let error = Store::open(&file.path).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the database has schema 99, and this release knows 2; upgrade it, or restore a backup"
+        "the database has schema 99, and this release knows 3; upgrade it, or restore a backup"
     );
 }
 

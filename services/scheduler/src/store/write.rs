@@ -3,8 +3,8 @@
 use contract::JobId;
 use rusqlite::{Connection, Transaction, params};
 
-use super::{Changes, Entry, JobRow, Letter, StoreError};
-use crate::core::Job;
+use super::{Changes, Entry, JobRow, Letter, StoreError, SweepRow};
+use crate::core::{Job, Sweep};
 
 /// Events that are kept of a job.
 const HISTORY_KEPT: i64 = 2_000;
@@ -13,6 +13,7 @@ pub(super) fn commit(connection: &mut Connection, changes: &Changes) -> Result<(
     let transaction = connection.transaction()?;
     remove_jobs(&transaction, &changes.removed)?;
     save_jobs(&transaction, &changes.jobs)?;
+    save_sweeps(&transaction, &changes.sweeps)?;
     add_history(&transaction, &changes.history)?;
     move_letters(&transaction, &changes.letters, &changes.sent)?;
     let mut save = transaction.prepare_cached("INSERT OR REPLACE INTO workers (id, body) VALUES (?1, ?2)")?;
@@ -42,11 +43,22 @@ fn remove_jobs(transaction: &Transaction<'_>, jobs: &[JobId]) -> Result<(), Stor
 
 fn save_jobs(transaction: &Transaction<'_>, jobs: &[JobRow]) -> Result<(), StoreError> {
     let mut save = transaction.prepare_cached(
-        "INSERT INTO jobs (id, state, is_end, owner, workload, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        "INSERT INTO jobs (id, state, is_end, owner, workload, body, sweep) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (id) DO UPDATE SET state = ?2, is_end = ?3, body = ?6",
     )?;
-    for JobRow { id, state, is_end, owner, workload, body } in jobs {
-        save.execute(params![id, state, is_end, owner, workload, body])?;
+    for JobRow { id, state, is_end, owner, workload, sweep, body } in jobs {
+        save.execute(params![id, state, is_end, owner, workload, body, sweep])?;
+    }
+    Ok(())
+}
+
+fn save_sweeps(transaction: &Transaction<'_>, sweeps: &[SweepRow]) -> Result<(), StoreError> {
+    let mut save = transaction.prepare_cached(
+        "INSERT INTO sweeps (id, is_end, owner, body) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (id) DO UPDATE SET is_end = ?2, body = ?4",
+    )?;
+    for SweepRow { id, is_end, owner, body } in sweeps {
+        save.execute(params![id, is_end, owner, body])?;
     }
     Ok(())
 }
@@ -92,7 +104,19 @@ impl From<&Job> for JobRow {
             is_end: job.state().is_end(),
             owner: job.submission.owner.clone(),
             workload: job.submission.workload.to_string(),
+            sweep: job.trial.as_ref().map(|trial| trial.sweep.to_string()),
             body: serde_json::to_string(job).expect("a job has string keys only"),
+        }
+    }
+}
+
+impl From<&Sweep> for SweepRow {
+    fn from(sweep: &Sweep) -> Self {
+        Self {
+            id: sweep.id.to_string(),
+            is_end: sweep.state().is_end(),
+            owner: sweep.submission.job.owner.clone(),
+            body: serde_json::to_string(sweep).expect("a sweep has string keys only"),
         }
     }
 }

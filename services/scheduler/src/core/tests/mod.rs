@@ -10,6 +10,7 @@ mod stories_endings;
 mod stories_foresight;
 mod stories_leases;
 mod stories_offers;
+mod stories_sweeps;
 mod stories_turns;
 mod transitions;
 

@@ -5,10 +5,11 @@ use std::{iter, time::Duration};
 use contract::{
     Failure, FailureClass, Incarnation, JobId, SubmitJob, Tier, Timestamp, WorkerId,
     control::RedriveJob,
-    events::{AttemptEnd, AttemptEnded, AttemptStarted, RunResult},
+    events::{AttemptEnd, AttemptEnded, AttemptMetrics, AttemptStarted, RunResult},
     lease::{Claim, Goodbye, Heartbeat, Hello, Progress, RunReport},
+    sweep::GetSweep,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::spell::spell;
 use crate::core::{Answer, Command, Core, Event, Job, Reach, Rules, Submission, Worker};
@@ -97,10 +98,12 @@ impl Scene {
             assert_eq!(*job, read, "a job is read back as it was written");
             read
         };
+        let sweeps: Vec<_> = self.core.desk.sweeps.saved();
         let workers: Vec<Worker> = self.core.desk.workers.all().cloned().collect();
         let (ended, live) = self.core.jobs.values().map(saved).partition(|job| job.state().is_end());
         self.core = Core::new(self.rules.clone(), live, workers, self.now);
         Vec::into_iter(ended).for_each(|job| self.core.recall(job));
+        sweeps.into_iter().for_each(|sweep| self.core.recall_sweep(sweep));
     }
 }
 
@@ -158,20 +161,62 @@ fn event(words: &[&str], now: Timestamp) -> Event {
             let total = submission(id, options).total;
             Event::Redrive(Box::new(RedriveJob { job_id: job(id), total }))
         }
+        other => sweep_event(other, now),
+    }
+}
+
+/// Reads one line about sweeps.
+fn sweep_event(words: &[&str], now: Timestamp) -> Event {
+    match words {
+        ["sweep", id, options @ ..] => {
+            let sweep = fields(
+                json!({ "sweep_id": id, "job": { "workload": "classifier", "params": { "data": "d" } },
+                "search": { "method": "grid", "params": { "epochs": [1, 2, 3, 4, 5, 6] } } }),
+                options,
+            );
+            Event::SubmitSweep(Box::new(serde_json::from_value(sweep).unwrap()), None)
+        }
+        ["metric", run, figures @ ..] => {
+            let (job_id, attempt) = attempt(run.split('@').next().unwrap());
+            let step = report(run).progress.step;
+            let metrics = figures.iter().map(|figure| {
+                let (name, value) = figure.split_once('=').unwrap();
+                (name.to_owned(), value.parse().unwrap())
+            });
+            let metrics = metrics.collect();
+            Event::Metrics(AttemptMetrics {
+                job_id,
+                attempt,
+                step,
+                epoch: Some(step as u32),
+                metrics,
+                at: now,
+            })
+        }
+        ["show-sweep", id] => Event::GetSweep(GetSweep { sweep_id: id.parse().unwrap(), after: 0 }),
+        ["cancel-sweep", id] => Event::CancelSweep(id.parse().unwrap()),
+        ["resume-sweep", id, options @ ..] => {
+            let resume = fields(json!({ "sweep_id": id }), options);
+            Event::ResumeSweep(serde_json::from_value(resume).unwrap())
+        }
         other => panic!("no such line: {other:?}"),
     }
 }
 
 /// `a priority=9 total.usd=0.5`
 fn submission(id: &str, options: &[&str]) -> SubmitJob {
-    let mut fields = json!({ "job_id": id, "workload": "classifier", "params": { "data": "flowers" } });
+    let defaults = json!({ "job_id": id, "workload": "classifier", "params": { "data": "flowers" } });
+    serde_json::from_value(fields(defaults, options)).unwrap()
+}
+
+fn fields(mut fields: Value, options: &[&str]) -> Value {
     for option in options {
         let (path, value) = option.split_once('=').unwrap();
         let value = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
         let pointer = path.split('.').fold(&mut fields, |fields, key| &mut fields[key]);
         *pointer = value;
     }
-    serde_json::from_value(fields).unwrap()
+    fields
 }
 
 /// `w1 t4 spot slots=3`; `w1#2` is the second life of its process.

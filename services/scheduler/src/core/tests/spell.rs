@@ -1,7 +1,7 @@
 //! Commands in words.
 
 use contract::{
-    Timestamp,
+    SweepView, Timestamp,
     control::{JobView, LedgerView},
     lease::{ClaimAnswer, Verdict},
 };
@@ -11,7 +11,9 @@ use crate::core::{Answer, Command, JobEvent, Offer};
 /// What a command says, for people; nothing for what is only saved.
 pub(super) fn spell(command: &Command, start: Timestamp) -> Option<String> {
     let spelt = match command {
-        Command::SaveJob(_) | Command::SaveWorker(_) | Command::Record { .. } => return None,
+        Command::SaveJob(_) | Command::SaveSweep(_) | Command::SaveWorker(_) | Command::Record { .. } => {
+            return None;
+        }
         Command::RemoveJob(id) => format!("remove {id}"),
         Command::ForgetWorker(id) => format!("forget {id}"),
         Command::Offer(Offer { job_id, attempt, placement, due, .. }) => {
@@ -76,9 +78,25 @@ fn answered(answer: &Answer, start: Timestamp) -> Option<String> {
             });
             words.into_iter().map(str::to_owned).chain(limits).collect::<Vec<_>>().join(", ")
         }
+        Answer::Sweep(view) => swept(view),
         Answer::Workers(list) => format!("{} workers", list.workers.len()),
     };
     Some(spelt)
+}
+
+/// `running, 2 of 6 launched: 1 running 0.5; 2 cancelled early_stopped 0.25`
+fn swept(view: &SweepView) -> String {
+    let trials = view.trials.iter().filter_map(|trial| {
+        let state = trial.state?.to_string();
+        let cause = trial.cause.map(|cause| format!(" {}", cause.as_str())).unwrap_or_default();
+        let best = trial.best.map(|best| format!(" {best}")).unwrap_or_default();
+        Some(format!("{} {state}{cause}{best}", trial.number))
+    });
+    let trials = trials.collect::<Vec<_>>().join("; ");
+    let summary = &view.summary;
+    let why = summary.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+    let best = summary.best.as_ref().map(|best| format!("; best {}", best.number)).unwrap_or_default();
+    format!("{}{why}, {} of {} launched: {trials}{best}", summary.state, summary.launched, summary.trials)
 }
 
 fn shown(view: &JobView, start: Timestamp) -> String {
