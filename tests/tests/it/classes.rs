@@ -1,6 +1,6 @@
 //! Which class and tier an attempt runs on, and when another one is chosen.
 
-use contract::{FailureClass, GpuClass, SpotUse, Tier, control::JobState};
+use contract::{ClassVerdict, FailureClass, GpuClass, SpotUse, Tier, control::JobState, events::JobWarned};
 use system_tests::{Hold, How, Program, StepParams, System};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,6 +83,37 @@ async fn a_class_that_nobody_offers_is_waited_for() {
     system.launch(Program::step_trainer("host-1").on("large")).await;
     let view = system.state(&job, JobState::Succeeded).await;
     assert_eq!(view.attempts[0].worker.as_str(), "host-1");
+    system.end().await;
+}
+
+/// A busy class does not hold an attempt for ever: after the claim timeout the next one gets it, and the message that
+/// still lies before the first is refused when it is taken.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_nobody_claims_goes_to_the_next_class() {
+    let changes = [("scheduler.claim_timeout", "1s"), ("workloads.step.slots", "1")];
+    let mut system = System::start("unclaimed", &changes).await;
+    let hold = Hold::at_step(&system.holds(), 5);
+    let busy = system.submit("busy", &StepParams::steps(10).hold(&hold)).await;
+    hold.reached().await;
+    system.launch(Program::step_trainer("host-1").on("large")).await;
+    system.workers(2).await;
+
+    let job = system
+        .submit_with("job", &StepParams::steps(5), |job| {
+            job.resources.gpu = ["cpu", "large"].map(|class| GpuClass::new(class).unwrap()).into();
+        })
+        .await;
+    let warned = system.events.first(|event: &JobWarned| event.job_id == job).await;
+    assert_eq!(warned.warning, "no worker that offers cpu claimed it within 1s; it is offered to large");
+    let view = system.state(&job, JobState::Succeeded).await;
+    assert_eq!((view.attempts.len(), view.attempts[0].worker.as_str()), (1, "host-1"), "{view:#?}");
+    let verdicts: Vec<ClassVerdict> = view.considered.iter().map(|class| class.verdict).collect();
+    assert_eq!(verdicts, [ClassVerdict::Unclaimed, ClassVerdict::Taken], "{view:#?}");
+
+    hold.release();
+    system.state(&busy, JobState::Succeeded).await;
+    system.log_line("host-0", "job has ended: succeeded").await;
+    assert_eq!(system.view(&job).await.attempts.len(), 1);
     system.end().await;
 }
 

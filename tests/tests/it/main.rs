@@ -12,6 +12,7 @@ mod duplicates;
 mod endings;
 mod guide;
 mod identity;
+mod in_time;
 mod lines;
 mod scheduler_deaths;
 mod store_deaths;

@@ -85,6 +85,17 @@ fn a_run_is_asked_to_stop_at_its_limit_and_given_up_after_the_grace_time() {
 }
 
 #[test]
+fn a_limit_that_was_moved_counts_from_the_grant_in_either_direction() {
+    for moved in [RUN_LIMIT / 2, 2 * RUN_LIMIT] {
+        let mut run = Watched::new();
+        assert_eq!(run.run_for(10, true), None);
+        run.signs.moved_limit = Some((Duration::from_secs(moved), StopCause::Budget));
+        assert_eq!(run.run_for(3 * RUN_LIMIT, true), Some(Look::Stop(StopCause::Budget)));
+        assert_eq!(run.elapsed(), moved);
+    }
+}
+
+#[test]
 fn a_cancelled_run_that_does_not_stop_ends_as_cancelled() {
     let mut run = Watched::new();
     run.stop(StopCause::Cancelled);

@@ -2,13 +2,14 @@
 
 use contract::{
     Failure, FailureClass, Seconds, StopCause,
+    checkpoints::CheckpointRole,
     events::{AttemptEnd, AttemptStarted, RunResult},
 };
 use worker::{Control, Exit, Run, RunError};
 
 use crate::{
     counterpart::{Script, generous_grant},
-    trainers::{Scripted, at_step, be_stuck, train_until_stopped},
+    trainers::{Scripted, at_step, be_stuck, state, train_until_stopped},
     world::{World, job},
 };
 
@@ -55,6 +56,25 @@ async fn a_run_at_its_limit_saves_its_state_and_the_next_attempt_goes_on_from_it
     assert_eq!(ended.resumed_from_step, step);
     assert!(step < ended.progress.step);
     worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_ignores_its_limit_is_given_up_after_the_grace_time_and_its_last_state_stays() {
+    let grant = contract::lease::Grant { run_limit: seconds(0.5), grace: seconds(0.3), ..generous_grant() };
+    let world = World::with(Script { grant: Some(grant), ..Script::default() }).await;
+    let worker = world.start(Scripted(|_: &Run, control: &mut dyn Control| {
+        control.checkpoint(state(3, CheckpointRole::Periodic));
+        control.flush()?;
+        control.report(at_step(4));
+        be_stuck()
+    }));
+    let job = job("deaf");
+    world.offer(&job, 1).await;
+    let failure = world.failed(&job, 1).await;
+    assert_eq!(failure.class, FailureClass::Timeout);
+    assert!(failure.message.ends_with("it did not stop within its grace time of 300ms"), "{failure}");
+    assert_eq!(world.checkpoints(&job).await[0].manifest.step, 3);
+    assert_eq!(worker.gone().await, Exit::Abandoned);
 }
 
 #[tokio::test(flavor = "multi_thread")]
