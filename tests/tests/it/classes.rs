@@ -1,7 +1,7 @@
 //! Which class and tier an attempt runs on, and when another one is chosen.
 
 use contract::{ClassVerdict, FailureClass, GpuClass, SpotUse, Tier, control::JobState, events::JobWarned};
-use system_tests::{Hold, How, Program, StepParams, System};
+use system_tests::{Hold, How, Program, StepParams, System, submission};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn out_of_memory_goes_on_with_more_of_it() {
@@ -77,6 +77,13 @@ async fn a_class_that_nobody_offers_is_waited_for() {
             job.resources.gpu = vec![GpuClass::new("large").unwrap()];
         })
         .await;
+    let mut again = submission("job", &StepParams::steps(5));
+    again.resources.gpu = vec![GpuClass::new("large").unwrap()];
+    let accepted = system.ask(&again).await.expect("it is the same job");
+    assert_eq!(
+        accepted.estimate.warnings,
+        ["no worker offers large at present; the job waits until one does"]
+    );
     let view = system.until(&job, "waiting", |view| view.waiting_for.is_some()).await;
     assert!(view.waiting_for.as_ref().is_some_and(|what| what.contains("large")), "{view:#?}");
 

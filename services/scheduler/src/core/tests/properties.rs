@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contract::{
-    JobId, StopCause, Timestamp,
+    JobId, Seconds, StopCause, Timestamp,
     control::JobState,
     lease::{ClaimAnswer, Verdict},
 };
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::{Scene, rules};
 use crate::core::{
-    Answer, Command, JobEvent,
+    Answer, Command, JobEvent, Rules,
     index::{Index, next_look},
 };
 
@@ -19,13 +19,15 @@ const WORKERS: usize = 3;
 const JOBS: usize = 4;
 const ENDS: [&str; 8] =
     ["ok", "transient", "oom", "timeout", "preempted", "permanent", "cancelled", "superseded"];
-const OPTIONS: [&str; 6] = [
+const OPTIONS: [&str; 8] = [
     "",
     "retry.max_retries=0",
     "retry.max_losses=0 retry.max_retries=1",
     "total.time=90",
     "total.usd=0.004 priority=9",
     "resources.gpu=[\"l4\"]",
+    "timeout=auto total.time=900",
+    "timeout=40 resources.prefer=cheapest resources.gpu=[\"cpu\",\"t4\"]",
 ];
 
 /// Something that the world does to the scheduler.
@@ -143,7 +145,8 @@ struct World {
 impl World {
     fn new() -> Self {
         let mut world = Self {
-            scene: Scene::new(rules()),
+            // Short, so that offers move on in a few acts.
+            scene: Scene::new(Rules { claim_timeout: Seconds::new(20.0).unwrap(), ..rules() }),
             lives: [0; WORKERS],
             offers: Vec::new(),
             runs: Vec::new(),
@@ -217,7 +220,9 @@ impl World {
         let who = self.who(worker);
         let runs: Vec<String> =
             self.runs.iter().filter(|(holder, _)| *holder == who).map(|(_, run)| run.clone()).collect();
-        for command in self.scene.act(&format!("beat {who} {}", runs.join(" "))) {
+        let told: Vec<String> =
+            runs.iter().map(|run| format!("{run}@{}/400*2", self.scene.now.0 % 400)).collect();
+        for command in self.scene.act(&format!("beat {who} {}", told.join(" "))) {
             let Command::Answer(Answer::Heartbeat(answer)) = command else { continue };
             for (run, verdict) in runs.iter().zip(answer.runs) {
                 let (job, attempt) = run.split_once('.').unwrap();

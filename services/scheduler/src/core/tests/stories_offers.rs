@@ -119,6 +119,23 @@ fn a_class_that_is_too_small_is_not_tried() {
 }
 
 #[test]
+fn the_cheapest_where_the_job_prefers_it() {
+    check(expect![[r#"
+        hello w1 l4
+        hello w2 t4
+        hello w3 cpu
+        submit a resources.gpu=["l4","cpu","t4"]
+            tell queued a
+            accepted
+            offer a.1 to l4 at 0s
+        submit b resources.gpu=["l4","cpu","t4"] resources.prefer=cheapest
+            tell queued b
+            accepted
+            offer b.1 to t4 at 0s
+    "#]]);
+}
+
+#[test]
 fn the_reasons_of_the_choice_stay_with_the_job() {
     let mut scene = Scene::new(rules());
     scene.play(&["hello w1 l4", "submit a", "claim w1 a.1"]);
