@@ -221,6 +221,8 @@ mod tests {
                 json!({ "data": "imagenet", "arch": "resnet50", "batch_size": batch_size, "image_size": 224 }),
             )
         };
+        let small = json!({ "data": "digits", "batch_size": 60, "image_size": 16, "stem": "small" });
+        assert_eq!(mib(small), 1303);
         assert_eq!((mib(json!({ "data": "digits" })), resnet50(64), resnet50(192)), (1877, 7743, 20_322));
     }
 

@@ -4,6 +4,7 @@ use contract::ClassVerdict;
 use expect_test::expect;
 
 use super::{Scene, check, rules};
+use crate::core::Job;
 
 #[test]
 fn the_next_class_after_the_claim_timeout_and_the_stale_message_is_refused() {
@@ -142,4 +143,22 @@ fn the_reasons_of_the_choice_stay_with_the_job() {
     let job = scene.core.job(&"a".parse().unwrap()).unwrap();
     let verdicts: Vec<ClassVerdict> = job.considered.iter().map(|class| class.verdict).collect();
     assert_eq!(verdicts, [ClassVerdict::NoWorker, ClassVerdict::Taken, ClassVerdict::NoWorker]);
+}
+
+#[test]
+fn a_job_that_an_earlier_release_has_saved_is_read() {
+    let mut scene = Scene::new(rules());
+    scene.play(&["hello w1 t4", "submit a", "claim w1 a.1"]);
+    let job = scene.core.job(&"a".parse().unwrap()).unwrap();
+    let mut saved = serde_json::to_value(job).unwrap();
+    for (place, keys) in [
+        ("", ["unclaimed", "offered_since", "considered"].as_slice()),
+        ("/terms", ["left_out", "memory", "prefer", "auto_timeout", "warnings"].as_slice()),
+        ("/phase", ["warned"].as_slice()),
+    ] {
+        let object = saved.pointer_mut(place).and_then(|value| value.as_object_mut()).unwrap();
+        keys.iter().for_each(|key| assert!(object.remove(*key).is_some(), "{place} has no {key}"));
+    }
+    let read: Job = serde_json::from_value(saved).unwrap();
+    assert_eq!((read.state(), read.terms.longest()), (job.state(), job.terms.longest()));
 }
