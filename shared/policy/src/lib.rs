@@ -4,6 +4,7 @@
 //! attempt runs, [`run_limit`] how long it may, and [`decide()`] what follows when it fails.
 
 mod choose;
+mod classify;
 mod cost;
 mod decide;
 mod estimate;
@@ -14,6 +15,7 @@ mod terms;
 mod types;
 
 pub use choose::{Choice, Circumstances, Placement, choose, considered, placements};
+pub use classify::{FailureRule, KNOWN_FAILURES, KnownFailure, RULE_CLASSES, known_failure, ruled};
 pub use cost::{Left, RunLimit, affordable, run_limit, usd};
 pub use decide::{Charged, Decision, backoff, decide};
 pub use estimate::estimate;

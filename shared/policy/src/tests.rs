@@ -1,6 +1,8 @@
 //! The policy's promises, against the `rekindle.toml` that ships.
 
 mod choosing;
+mod classifying;
+mod conformance;
 mod deciding;
 mod forecasting;
 mod resolving;

@@ -10,7 +10,7 @@ mod validate;
 use std::{collections::BTreeMap, path::PathBuf};
 
 use contract::{GpuClass, Seconds, Tier, WorkerId, Workload};
-use policy::{GpuPrice, WorkloadPolicy};
+use policy::{FailureRule, GpuPrice, WorkloadPolicy};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::IntoDeserializer};
 
@@ -37,6 +37,9 @@ pub struct Settings {
     pub gpu: BTreeMap<GpuClass, GpuPrice>,
     /// The policy of each workload.
     pub workloads: BTreeMap<Workload, WorkloadPolicy>,
+    /// What the texts of failures mean, before what is built in.
+    #[serde(default)]
+    pub failure_rules: Vec<FailureRule>,
     /// The file all this was read from; `None` for the copy built in.
     #[serde(skip)]
     pub file: Option<PathBuf>,

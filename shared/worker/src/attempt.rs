@@ -161,7 +161,8 @@ impl Attempt {
                 failed
             }
         };
-        outcome::end_of(returned, self.run.stop().map(|stop| stop.cause))
+        let asked = self.run.stop().map(|stop| stop.cause);
+        outcome::end_of(returned, asked, &self.worker.failure_rules)
     }
 
     fn door(&self, run: &Run, checkpointer: Arc<Checkpointer>, teller: Teller) -> Door {

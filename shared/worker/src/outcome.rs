@@ -4,16 +4,19 @@ use contract::{
     Failure, FailureClass, StopCause,
     events::{AttemptEnd, RunResult},
 };
+use policy::{FailureRule, RULE_CLASSES, known_failure, ruled};
 
 use crate::{RunError, thread::Died};
 
 /// The longest explanation that is passed on; a message has to stay small.
 const LONGEST_TEXT: usize = 8 * 1024;
 
-/// The end of a run whose thread came to `returned`, and which had been asked to stop or not.
+/// The end of a run whose thread came to `returned`, and which had been asked to stop or not. What went wrong is judged
+/// by the operator's `rules` before anything else.
 pub(crate) fn end_of(
     returned: Result<Result<RunResult, RunError>, Died>,
     asked: Option<StopCause>,
+    rules: &[FailureRule],
 ) -> AttemptEnd {
     let error = match returned {
         Ok(Ok(_)) if asked == Some(StopCause::Superseded) => return AttemptEnd::Superseded,
@@ -23,6 +26,10 @@ pub(crate) fn end_of(
         }
         Ok(Err(error)) => error,
         Err(died) => RunError::Failed(failure_of(&died)),
+    };
+    let error = match error {
+        RunError::Failed(failure) => RunError::Failed(as_ruled(failure, rules)),
+        stopped @ RunError::Stopped(_) => stopped,
     };
     match (error, asked) {
         (RunError::Stopped(_), Some(cause)) => stopped(cause, None),
@@ -54,23 +61,26 @@ pub(crate) fn stopped(cause: StopCause, detail: Option<&str>) -> AttemptEnd {
 
 /// What a thread's death means for the next attempt. libtorch reports by panicking, so its words are looked at.
 fn failure_of(died: &Died) -> Failure {
-    let (text, class) = match died {
-        Died::NotStarted(error) => (format!("no thread for the run: {error}"), FailureClass::Transient),
-        Died::Panicked(text) if is_out_of_memory(text) => (text.clone(), FailureClass::Oom),
-        Died::Panicked(text) if text.contains("CUDA error") => {
-            (format!("the GPU failed: {text}"), FailureClass::Transient)
-        }
-        Died::Panicked(text) if text.contains("No space left on device") => {
-            (format!("a disk is full: {text}"), FailureClass::Transient)
-        }
-        Died::Panicked(text) => (format!("the trainer panicked: {text}"), FailureClass::Transient),
+    let text = match died {
+        Died::NotStarted(error) => return Failure::transient(format!("no thread for the run: {error}")),
+        Died::Panicked(text) => text,
     };
-    Failure::new(class, text)
+    match known_failure(text) {
+        Some(known) if text.to_lowercase().contains(known.what) => Failure::new(known.class, text),
+        Some(known) => Failure::new(known.class, format!("{}: {text}", known.what)),
+        None => Failure::transient(format!("the trainer panicked: {text}")),
+    }
 }
 
-fn is_out_of_memory(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    text.contains("out of memory") || text.contains("not enough memory") || text.contains("alloc_failed")
+/// The failure as the operator's rules see it. They judge what went wrong, not why a run was told to stop.
+fn as_ruled(failure: Failure, rules: &[FailureRule]) -> Failure {
+    match ruled(&failure.message, rules).filter(|_| RULE_CLASSES.contains(&failure.class)) {
+        Some(rule) => {
+            let text = format!("failure rule {:?} says {}: {}", rule.pattern, rule.class, failure.message);
+            Failure::new(rule.class, text)
+        }
+        None => failure,
+    }
 }
 
 fn shortened(mut failure: Failure) -> Failure {
@@ -96,7 +106,7 @@ mod tests {
     }
 
     fn panicked(text: &str) -> AttemptEnd {
-        end_of(Err(Died::Panicked(text.into())), None)
+        end_of(Err(Died::Panicked(text.into())), None, &[])
     }
 
     #[test]
@@ -108,7 +118,7 @@ mod tests {
         let oom = "CUDA out of memory. Tried to allocate 2.00 GiB";
         assert_eq!(panicked(oom), failed(FailureClass::Oom, oom));
         let host = "[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: not enough memory";
-        assert_eq!(panicked(host), failed(FailureClass::Oom, host));
+        assert_eq!(panicked(host), failed(FailureClass::Oom, &format!("out of memory: {host}")));
         let cuda = "CUDA error: an illegal memory access was encountered";
         assert_eq!(panicked(cuda), failed(FailureClass::Transient, &format!("the GPU failed: {cuda}")));
         let full = "write /scratch/x: No space left on device (os error 28)";
@@ -116,21 +126,47 @@ mod tests {
     }
 
     #[test]
+    fn an_operators_rule_comes_before_the_table_and_is_named() {
+        let rule = |pattern: &str, class| FailureRule { pattern: pattern.into(), class };
+        let rules =
+            [rule("Launch Failure", FailureClass::Permanent), rule("told to", FailureClass::Permanent)];
+        let cuda = "CUDA error: unspecified launch failure";
+        assert_eq!(
+            end_of(Err(Died::Panicked(cuda.into())), None, &rules),
+            failed(
+                FailureClass::Permanent,
+                "failure rule \"Launch Failure\" says permanent: the GPU failed: CUDA error: unspecified launch failure"
+            )
+        );
+        // What a trainer returns is judged as well, but not a stop.
+        let told = Failure::transient("the licence server told to wait");
+        let AttemptEnd::Failed(failure) = end_of(Ok(Err(RunError::Failed(told))), None, &rules) else {
+            panic!("it failed");
+        };
+        assert_eq!(failure.class, FailureClass::Permanent);
+        let stop = Ok(Err(RunError::Stopped(StopCause::Preempted)));
+        assert_eq!(
+            end_of(stop, None, &rules),
+            failed(FailureClass::Preempted, "the worker was told to stop")
+        );
+    }
+
+    #[test]
     fn a_run_that_was_asked_to_stop_ends_by_what_it_was_asked_for() {
-        let stop = |cause| end_of(Ok(Err(RunError::Stopped(cause))), Some(cause));
+        let stop = |cause| end_of(Ok(Err(RunError::Stopped(cause))), Some(cause), &[]);
         assert_eq!(stop(StopCause::Cancelled), AttemptEnd::Cancelled);
         assert_eq!(stop(StopCause::EarlyStopped), AttemptEnd::Cancelled);
         assert_eq!(stop(StopCause::Superseded), AttemptEnd::Superseded);
         assert_eq!(stop(StopCause::Timeout), failed(FailureClass::Timeout, "the attempt used up its time"));
 
         // The cause may have changed after the trainer looked.
-        let end = end_of(Ok(Err(RunError::Stopped(StopCause::Preempted))), Some(StopCause::Superseded));
+        let end = end_of(Ok(Err(RunError::Stopped(StopCause::Preempted))), Some(StopCause::Superseded), &[]);
         assert_eq!(end, AttemptEnd::Superseded);
     }
 
     #[test]
     fn trouble_while_stopping_does_not_cost_a_retry_but_what_would_fail_again_is_told() {
-        let end = |failure| end_of(Ok(Err(RunError::Failed(failure))), Some(StopCause::Preempted));
+        let end = |failure| end_of(Ok(Err(RunError::Failed(failure))), Some(StopCause::Preempted), &[]);
         assert_eq!(
             end(Failure::transient("the store is away")),
             failed(FailureClass::Preempted, "the worker was told to stop; the store is away")
@@ -143,10 +179,10 @@ mod tests {
         let mut result = RunResult::default();
         result.metrics.insert("loss".into(), f64::NAN);
         result.metrics.insert("accuracy".into(), 0.9);
-        let end = end_of(Ok(Ok(result.clone())), Some(StopCause::Preempted));
+        let end = end_of(Ok(Ok(result.clone())), Some(StopCause::Preempted), &[]);
         result.metrics.remove("loss");
         assert_eq!(end, AttemptEnd::Succeeded(result.clone()));
-        assert_eq!(end_of(Ok(Ok(result)), Some(StopCause::Superseded)), AttemptEnd::Superseded);
+        assert_eq!(end_of(Ok(Ok(result)), Some(StopCause::Superseded), &[]), AttemptEnd::Superseded);
     }
 
     #[test]

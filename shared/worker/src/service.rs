@@ -69,6 +69,7 @@ pub async fn run(settings: Settings, trainer: impl Trainer, stop: CancellationTo
         trainer: Arc::new(trainer),
         run_folders: settings.data.dir.join("runs"),
         data_roots: settings.data.roots.clone(),
+        failure_rules: settings.failure_rules.clone(),
         runs: Arc::new(Runs::default()),
         meters: Meters::new(),
         drain: stop.child_token(),

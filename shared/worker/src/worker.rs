@@ -11,6 +11,7 @@ use std::{
 use broker::Broker;
 use checkpoints::ObjectStore;
 use contract::{Refused, lease::Hello};
+use policy::FailureRule;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Trainer, meters::Meters, runs::Runs};
@@ -28,6 +29,8 @@ pub(crate) struct Worker {
     pub(crate) run_folders: PathBuf,
     /// The folders below which jobs may read.
     pub(crate) data_roots: Vec<PathBuf>,
+    /// What the operator knows of failures.
+    pub(crate) failure_rules: Vec<FailureRule>,
     pub(crate) runs: Arc<Runs>,
     pub(crate) meters: Meters,
     /// Cancelled when nothing more is taken and what runs is to be handed back.

@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("settings", &["contract", "policy", "telemetry", "local-broker"]),
     ("broker", &["contract", "telemetry"]),
     ("checkpoints", &["contract"]),
-    ("worker", &["contract", "broker", "checkpoints", "settings", "telemetry"]),
+    ("worker", &["contract", "policy", "broker", "checkpoints", "settings", "telemetry"]),
     ("scheduler", &["contract", "policy", "broker", "settings", "telemetry"]),
     ("checkpoint-store", &["contract", "broker", "checkpoints", "settings", "telemetry"]),
     ("classifier-trainer", &["contract", "worker", "settings", "telemetry", "torch"]),

@@ -98,7 +98,7 @@ fn misspelt_keys_are_named() {
         &[("keep_last", "keep_lats"), ("[checkpoints]", "[checkpoint]"), ("max_retries", "retries")],
         &expect![[r#"
             unknown field `keep_lats`, expected one of `url`, `keep_last`, `sweep_after` for key `checkpoints`
-            unknown field `checkpoint`, expected one of `broker`, `data`, `checkpoints`, `scheduler`, `worker`, `telemetry`, `gpu`, `workloads`
+            unknown field `checkpoint`, expected one of `broker`, `data`, `checkpoints`, `scheduler`, `worker`, `telemetry`, `gpu`, `workloads`, `failure_rules`
             unknown field `retries`, expected one of `max_retries`, `initial_delay`, `backoff_coefficient`, `max_delay`, `max_losses` for key `workloads.classifier.retry`
         "#]],
     );
@@ -180,4 +180,24 @@ fn a_password_is_never_told() {
         .assert_eq(&refused);
     let taken = with_variables(&["REKINDLE__BROKER__URL=amqp://user:secret@host"]).unwrap();
     assert!(!format!("{taken:?}").contains("secret@"));
+}
+
+#[test]
+fn failure_rules_are_words_and_a_class_that_words_can_give() {
+    let rules = |text: &str| read("[broker]", &format!("{text}\n\n[broker]"), &[]);
+    let good = "[[failure_rules]]\npattern = \"licence server\"\nclass = \"transient\"";
+    assert_eq!(rules(good).unwrap().failure_rules[0].pattern, "licence server");
+    let refusals = [
+        "[[failure_rules]]\npattern = \" \"\nclass = \"oom\"",
+        "[[failure_rules]]\npattern = \"x\"\nclass = \"lost\"",
+        "[[failure_rules]]\npattern = \"x\"\nclass = \"fatal\"",
+        "[[failure_rules]]\nclass = \"oom\"",
+    ];
+    let refusals = refusals.map(|text| refusal(rules(text)) + "\n").concat();
+    expect![[r#"
+        failure_rules[0].pattern is empty; it takes words that the failure's text contains
+        failure_rules[0].class is lost; it takes one of permanent, transient, oom; the rest are known without words
+        unknown variant `fatal`, expected one of `permanent`, `transient`, `oom`, `timeout`, `preempted`, `lost`, `budget` for key `failure_rules[0]class`
+        missing configuration field "failure_rules[0]pattern"
+    "#]].assert_eq(&refusals);
 }

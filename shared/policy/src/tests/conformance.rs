@@ -1,0 +1,66 @@
+//! The policy that ships, a line of its table each.
+
+use contract::Workload;
+use serde_json::json;
+
+use super::{classes, resolved, shipped};
+use crate::backoff;
+
+fn workload(name: &str) -> Workload {
+    serde_json::from_value(json!(name)).unwrap()
+}
+
+#[test]
+fn the_waits_are_those_of_the_table() {
+    let table: &[(&str, &[u64])] = &[
+        ("classifier: 10 s × 2^n, at most 300 s", &[10, 20, 40, 80, 160, 300, 300]),
+        ("dit: 30 s × 2^n, at most 600 s", &[30, 60, 120, 240, 480, 600, 600]),
+    ];
+    for (row, expected) in table {
+        let (name, _) = row.split_once(':').unwrap();
+        let retry = shipped().workloads[&workload(name)].retry;
+        let waits: Vec<u64> = (0..7).map(|n| backoff(&retry, n).as_secs()).collect();
+        assert_eq!(waits, *expected, "{row}");
+    }
+}
+
+#[test]
+fn the_budgets_and_limits_are_those_of_the_table() {
+    let table = [
+        ("classifier: retries", "classifier", 3),
+        ("dit: retries", "dit", 2),
+        ("classifier: losses", "classifier", 3),
+        ("dit: losses", "dit", 3),
+        ("classifier: concurrency", "classifier", 2),
+        ("dit: concurrency", "dit", 1),
+    ];
+    for (row, name, expected) in table {
+        let policy = &shipped().workloads[&workload(name)];
+        let found = match row.rsplit_once(' ').unwrap().1 {
+            "retries" => policy.retry.max_retries,
+            "losses" => policy.retry.max_losses,
+            _ => policy.concurrency,
+        };
+        assert_eq!(found, expected, "{row}");
+    }
+}
+
+#[test]
+fn the_classes_are_those_of_the_table() {
+    let table = [
+        ("classifier: t4, then l4", json!({}), "t4 l4 cpu"),
+        ("classifier: batch_size 512 is not large", json!({ "params": { "batch_size": 512 } }), "t4 l4 cpu"),
+        ("classifier: batch_size 513 is large", json!({ "params": { "batch_size": 513 } }), "a100"),
+        ("classifier: fast", json!({ "profile": "fast" }), "l4"),
+        ("dit: a10g, then a100", json!({}), "a10g a100"),
+        ("dit: batch_size 512 is not large", json!({ "params": { "batch_size": 512 } }), "a10g a100"),
+        ("dit: batch_size 513 is large", json!({ "params": { "batch_size": 513 } }), "a100"),
+        ("dit: fast", json!({ "profile": "fast" }), "l4"),
+    ];
+    for (row, mut submission, expected) in table {
+        submission["workload"] = json!(row.split_once(':').unwrap().0);
+        // Only the matrix is looked at here; what the job needs of memory is another table's.
+        submission["resources"] = json!({ "memory_mib": 1 });
+        assert_eq!(classes(&resolved(submission).unwrap()), expected, "{row}");
+    }
+}
