@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    artifacts, cancel, checkpoints, completions, estimate, logs, ls, retry, rm, show, submit, up, watch,
+    artifacts, cancel, checkpoints, completions, estimate, logs, ls, retry, rm, show, submit, sweep, up,
+    watch,
 };
 
 /// Trains image models on the GPUs you have, and finishes what it starts.
@@ -60,6 +61,9 @@ pub(crate) enum Command {
     Checkpoints(checkpoints::Arguments),
     /// List and fetch the models, pictures and tables that a job left.
     Artifacts(artifacts::Arguments),
+    /// Submit, show, cancel, resume and draw sweeps: many jobs that differ in their parameters.
+    #[command(subcommand)]
+    Sweep(sweep::Arguments),
     /// List the trainers.
     Workers,
     /// Say what a job would come to at worst, without asking for it.

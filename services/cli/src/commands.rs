@@ -12,6 +12,7 @@ pub(crate) mod retry;
 pub(crate) mod rm;
 pub(crate) mod show;
 pub(crate) mod submit;
+pub(crate) mod sweep;
 pub(crate) mod up;
 pub(crate) mod watch;
 pub(crate) mod workers;
@@ -38,6 +39,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Rm(arguments) => rm::run(&arguments, &context()?).await,
         Command::Checkpoints(arguments) => checkpoints::run(&arguments, &context()?).await,
         Command::Artifacts(arguments) => artifacts::run(&arguments, &context()?).await,
+        Command::Sweep(arguments) => sweep::run(arguments, &context()?).await,
         Command::Workers => workers::run(&context()?).await,
         Command::Estimate(arguments) => estimate::run(arguments, &context()?).await,
         // These two must work where the settings do not.

@@ -10,6 +10,7 @@ mod follow;
 mod job_file;
 mod output;
 mod submission;
+mod sweep_file;
 mod text;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
