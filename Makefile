@@ -46,6 +46,14 @@ else
 	RUST_TEST_THREADS=2 cargo test --workspace --no-fail-fast -- $(TEST)
 endif
 
+# How many histories, or which one.
+HISTORIES ?= 100000
+SEED ?=
+.PHONY: simulate
+simulate: setup ## Play the scheduler through random histories (HISTORIES=number, SEED=number: one of them)
+	$(if $(SEED),REKINDLE_SIMULATION_SEED=$(SEED)) REKINDLE_SIMULATION_HISTORIES=$(HISTORIES) \
+		cargo test --package scheduler --lib every_history_keeps_the_promises $(if $(SEED),-- --nocapture)
+
 .PHONY: check
 check: setup ## Look at formatting, lints, documentation and licences
 	cargo fmt --all --check

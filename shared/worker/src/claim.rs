@@ -58,7 +58,11 @@ pub(crate) async fn claim(worker: &Worker, delivery: &Delivery) -> Claimed {
 async fn ask(worker: &Worker, claim: &Claim) -> Claimed {
     let mut backoff = Backoff::new();
     loop {
-        let result = worker.broker.request(claim, ANSWER).await;
+        let asked_at = Instant::now();
+        let mut result = worker.broker.request(claim, ANSWER).await;
+        if let Ok(ClaimAnswer::Granted(grant)) = &mut result {
+            count_from_question(grant, asked_at.elapsed());
+        }
         match &result {
             Ok(ClaimAnswer::Granted(_)) => tracing::info!("granted"),
             Ok(ClaimAnswer::Refused { why }) => tracing::info!(why, "not granted"),
@@ -75,6 +79,12 @@ async fn ask(worker: &Worker, claim: &Claim) -> Claimed {
             }
         }
     }
+}
+
+/// Takes the time that the answer took off the run's limit: the attempt costs from its grant on, which lies between
+/// question and answer.
+fn count_from_question(grant: &mut Grant, took: Duration) {
+    grant.run_limit = grant.run_limit.to_duration().saturating_sub(took).into();
 }
 
 enum Answer {

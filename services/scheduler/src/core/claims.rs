@@ -6,7 +6,7 @@ use contract::{
     events::JobLeased,
     lease::{Claim, ClaimAnswer, Grant, Progress},
 };
-use policy::run_limit;
+use policy::{RunLimit, run_limit};
 
 use super::{
     Answer, Command, Core, JobEvent,
@@ -44,8 +44,8 @@ impl Desk {
             Phase::Running(lease) => {
                 let is_offer = claim.attempt == lease.offered;
                 let holds = lease.worker == claim.worker && lease.incarnation == claim.incarnation;
-                if holds && (is_offer || claim.attempt == job.granted) {
-                    return ClaimAnswer::Granted(self.granted(job, lease));
+                if holds && !lease.confirmed && (is_offer || claim.attempt == job.granted) {
+                    return ClaimAnswer::Granted(self.grant_again(job, lease.clone()));
                 }
                 if is_offer && claim.redelivered && !lease.confirmed {
                     return self.supersede(job, claim);
@@ -106,8 +106,7 @@ impl Desk {
             let placement = worker.queue().placement;
             self.place(job, placement);
         }
-        let limit =
-            run_limit(job.terms.timeout.to_duration(), job.left(now), job.terms.usd_per_hour(&job.placement));
+        let limit = self.run_limit(job);
         let lease = Lease {
             worker: claim.worker.clone(),
             incarnation: claim.incarnation,
@@ -147,7 +146,29 @@ impl Desk {
         ClaimAnswer::Granted(self.granted(job, &lease))
     }
 
-    /// What a holder needs to know; the same each time it asks.
+    /// Repeats a grant whose answer was lost: the attempt begins, and costs, from now on. Who was heard to run has the
+    /// answer, and what it asks about is a double of its offer.
+    fn grant_again(&mut self, job: &mut Job, lease: Lease) -> Grant {
+        let now = self.now;
+        job.begin_later(now);
+        let limit = self.run_limit(job);
+        let lease = Lease {
+            granted_at: now,
+            heard_at: now,
+            run_limit: limit.time.into(),
+            limit_cause: limit.cause,
+            ..lease
+        };
+        self.enter(job, Phase::Running(lease.clone()));
+        self.granted(job, &lease)
+    }
+
+    /// How long an attempt of a job may run that begins now.
+    fn run_limit(&self, job: &Job) -> RunLimit {
+        run_limit(job.terms.timeout.to_duration(), job.left(self.now), job.terms.usd_per_hour(&job.placement))
+    }
+
+    /// What a holder needs to know.
     fn granted(&self, job: &Job, lease: &Lease) -> Grant {
         Grant {
             job_id: job.id.clone(),

@@ -51,6 +51,14 @@ impl Job {
         self.attempts.push(attempt);
     }
 
+    /// Has the attempt that runs begin now: what went before was waiting.
+    pub(crate) fn begin_later(&mut self, now: Timestamp) {
+        let Some(attempt) = self.attempts.last_mut() else { return };
+        attempt.leased_at = now;
+        self.ledger.queued_ms += millis(self.since, now);
+        self.since = now;
+    }
+
     /// Closes the last attempt at a moment that may lie in the past; whatever follows it begins then. Closing it again
     /// can only lengthen it.
     pub(crate) fn close_attempt(&mut self, at: Timestamp) {

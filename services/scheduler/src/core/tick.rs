@@ -73,7 +73,10 @@ impl Desk {
 
     fn look_at_lease(&mut self, job: &mut Job, lease: &Lease) {
         let runs_out_at = lease.heard_at.plus(self.rules.lease.to_duration());
-        if let Some((cause, since)) = lease.stop(self.now)
+        if runs_out_at <= self.now {
+            let message = format!("{} was not heard for {}", lease.worker, self.rules.lease);
+            self.fail(job, Failure::new(FailureClass::Lost, message), lease.heard_at);
+        } else if let Some((cause, since)) = lease.stop(self.now)
             && since.plus(self.patience()) <= self.now
         {
             let patience = contract::Seconds::from(self.patience());
@@ -83,9 +86,6 @@ impl Desk {
                 _ => FailureClass::Timeout,
             };
             self.fail(job, Failure::new(class, message), self.now);
-        } else if runs_out_at <= self.now {
-            let message = format!("{} was not heard for {}", lease.worker, self.rules.lease);
-            self.fail(job, Failure::new(FailureClass::Lost, message), lease.heard_at);
         } else {
             self.look_again(job, Some(runs_out_at.min(lease.gone_by(self.patience()))));
         }

@@ -3,8 +3,10 @@
 //! A transcript is a script, one event a line, and below each line, indented, what the core said. [`check`] plays the
 //! script again and compares. `docs/scheduler.md` holds the table of transitions, and `transitions` plays every cell.
 
+mod invariants;
 mod properties;
 pub(crate) mod scene;
+mod simulation;
 mod spell;
 mod stories_endings;
 mod stories_foresight;

@@ -9,11 +9,8 @@ use contract::{
 };
 use proptest::prelude::*;
 
-use super::{Scene, rules};
-use crate::core::{
-    Answer, Command, JobEvent, Rules,
-    index::{Index, next_look},
-};
+use super::{Scene, invariants, rules};
+use crate::core::{Answer, Command, JobEvent, Rules};
 
 const WORKERS: usize = 3;
 const JOBS: usize = 4;
@@ -272,42 +269,12 @@ impl World {
 
     /// What must hold at every moment.
     fn check(&self) {
-        let desk = &self.scene.core.desk;
-        let mut index = Index::default();
+        invariants::hold(&self.scene.core);
         for job in self.scene.core.jobs.values() {
-            index.insert(job, &desk.rules);
-            let retry = &job.terms.retry;
-            assert!(job.charged.retries <= retry.max_retries && job.charged.losses <= retry.max_losses);
-            let is_over = job.state().is_end();
             let ends = self.ended.get(&job.id).copied().unwrap_or(0);
-            assert_eq!(ends + u32::from(!is_over), self.begun[&job.id], "{} ends once", job.id);
-            self.check_ledger(job);
-            if next_look(job, &desk.rules).is_some() {
-                assert!(
-                    desk.index.timers.jobs().contains(&job.id),
-                    "{} has a timer: {:?}",
-                    job.id,
-                    job.phase
-                );
-            }
+            let is_live = !job.state().is_end();
+            assert_eq!(ends + u32::from(is_live), self.begun[&job.id], "{} ends once", job.id);
         }
-        let busy = index.busy(&"classifier".parse().unwrap());
-        assert!(busy.running <= desk.rules.workloads[&"classifier".parse().unwrap()].concurrency);
-        assert!(desk.index.is_like(&index), "{:?}\nis not\n{index:?}", desk.index);
-    }
-
-    /// The ledger is the sum of the attempts.
-    fn check_ledger(&self, job: &crate::core::Job) {
-        let over = job.attempts.iter().filter_map(|attempt| Some((attempt, attempt.ended_at?)));
-        let running: u64 = over.clone().map(|(attempt, at)| at.0 - attempt.leased_at.0).sum();
-        let usd: f64 = over.map(|(attempt, _)| attempt.usd).sum();
-        assert_eq!(job.ledger.running_ms, running);
-        assert!((job.ledger.usd - usd).abs() < 1e-9);
-        let charges = job.attempts.iter().filter(|attempt| attempt.charged_to.is_some()).count() as u32;
-        let charged = job.ledger.charged;
-        assert_eq!(charged.retries + charged.losses + charged.preemptions, charges);
-        let open = job.attempts.iter().filter(|attempt| attempt.ended_at.is_none()).count();
-        assert_eq!(open, usize::from(job.state() == JobState::Running), "one open attempt while it runs");
     }
 
     /// A world in which everybody does their duty: every job comes to its end.

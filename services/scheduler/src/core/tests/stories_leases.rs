@@ -313,3 +313,48 @@ fn a_scheduler_that_starts_again_costs_nothing() {
             running on t4; queued 0s, backing off 0s, running 0s, 0.000000 USD
     "#]]);
 }
+
+#[test]
+fn a_grant_whose_answer_was_lost_costs_from_when_it_is_repeated() {
+    check(expect![[r#"
+        hello w1 t4
+        submit a timeout=60 total.usd=0.01
+            tell queued a
+            accepted
+            offer a.1 to t4 at 0s
+        claim w1 a.1
+            tell leased a.1 by w1
+            grant a.1 for 1m (timeout)
+        wait 8s
+        claim w1 a.1
+            grant a.1 for 1m (timeout)
+        beat w1 a.1@1
+            known, continue
+        claim w1 a.1
+            no: attempt 1 of a runs on w1
+        get a
+            running on t4; queued 8s, backing off 0s, running 0s, 0.000000 USD
+    "#]]);
+}
+
+#[test]
+fn a_worker_that_falls_silent_is_paid_up_to_its_last_heartbeat_though_its_time_is_over() {
+    check(expect![[r#"
+        hello w1 t4
+        submit a timeout=5 total.usd=0.01
+            tell queued a
+            accepted
+            offer a.1 to t4 at 0s
+        claim w1 a.1
+            tell leased a.1 by w1
+            grant a.1 for 5s (timeout)
+        wait 2s
+        beat w1 a.1@1
+            known, continue
+        offline 60s
+        wait 11s
+            tell retrying a.1 at 82s, after lost: w1 was not heard for 10s
+        get a
+            backing_off on t4; queued 0s, backing off 1m 11s, running 2s, 0.000194 USD; next attempt at 82s
+    "#]]);
+}

@@ -1,0 +1,68 @@
+//! What holds after every step, whatever came before it.
+
+use contract::control::JobState;
+
+use crate::core::{
+    Core, Job,
+    index::{Index, next_look},
+};
+
+/// Looks at every job in memory and at the indexes over them.
+///
+/// # Panics
+/// When something does not hold.
+pub(super) fn hold(core: &Core) {
+    let desk = &core.desk;
+    let mut index = Index::default();
+    let timers = desk.index.timers.jobs();
+    for job in core.jobs.values() {
+        index.insert(job, &desk.rules);
+        hold_of(job);
+        if next_look(job, &desk.rules).is_some() {
+            assert!(timers.contains(&job.id), "{} has a timer: {:?}", job.id, job.phase);
+        }
+    }
+    for (workload, policy) in &desk.rules.workloads {
+        let running = index.busy(workload).running;
+        assert!(
+            running <= policy.concurrency,
+            "the limit of {workload} is kept: {running} run, and {} may",
+            policy.concurrency
+        );
+    }
+    assert!(desk.index.is_like(&index), "the indexes fit the jobs: {:?}\nis not\n{index:?}", desk.index);
+}
+
+/// Looks at one job.
+///
+/// # Panics
+/// When something does not hold.
+pub(super) fn hold_of(job: &Job) {
+    let retry = &job.terms.retry;
+    assert!(
+        job.charged.retries <= retry.max_retries && job.charged.losses <= retry.max_losses,
+        "the budgets of {} are kept: {:?} of {retry:?}",
+        job.id,
+        job.charged
+    );
+    ledger_adds_up(job);
+}
+
+/// The ledger is the sum of the attempts.
+fn ledger_adds_up(job: &Job) {
+    let over = job.attempts.iter().filter_map(|attempt| Some((attempt, attempt.ended_at?)));
+    let running: u64 = over.clone().map(|(attempt, at)| at.0 - attempt.leased_at.0).sum();
+    let usd: f64 = over.map(|(attempt, _)| attempt.usd).sum();
+    assert_eq!(job.ledger.running_ms, running, "the ledger of {} is the time of its attempts", job.id);
+    assert!((job.ledger.usd - usd).abs() < 1e-9, "the ledger of {} is the cost of its attempts", job.id);
+    let charges = job.attempts.iter().filter(|attempt| attempt.charged_to.is_some()).count() as u32;
+    let charged = job.ledger.charged;
+    assert_eq!(
+        charged.retries + charged.losses + charged.preemptions,
+        charges,
+        "the ledger of {} is the failures of its attempts",
+        job.id
+    );
+    let open = job.attempts.iter().filter(|attempt| attempt.ended_at.is_none()).count();
+    assert_eq!(open, usize::from(job.state() == JobState::Running), "{} has one attempt open", job.id);
+}

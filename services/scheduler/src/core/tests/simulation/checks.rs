@@ -1,0 +1,230 @@
+//! The promises, held against what the world gets to see.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use contract::{
+    FailureClass, JobId, Timestamp, Workload,
+    control::JobState,
+    lease::{ClaimAnswer, Verdict},
+};
+use policy::{WorkloadPolicy, usd};
+
+use super::{broker::Asker, scheduler::Saved};
+use crate::core::{
+    Answer, Core, Job, JobEvent, Rules,
+    job::{Lease, Phase},
+    tests::invariants,
+};
+
+#[derive(Default)]
+pub(super) struct Checks {
+    heartbeat: Duration,
+    /// How many jobs of each workload may run at once.
+    limits: BTreeMap<Workload, usize>,
+    /// Jobs of which somebody was told that they were accepted, and those that were refused.
+    accepted: BTreeSet<JobId>,
+    refused: BTreeSet<JobId>,
+    /// How often each job was taken in or redriven, how often it ended, and how often the world was told so.
+    begun: BTreeMap<JobId, u32>,
+    ended: BTreeMap<JobId, u32>,
+    told: BTreeMap<JobId, u32>,
+    /// The newest attempt of each job, and which process was given which.
+    newest: BTreeMap<JobId, u32>,
+    holders: BTreeMap<(JobId, u32), usize>,
+    /// What one attempt of a job may run over its limit through no fault of the scheduler: its process stood still, or
+    /// its trainer did not listen.
+    overrun: BTreeMap<JobId, Duration>,
+    /// The longest that a heartbeat or a grant of the job was on the road: its worker is paid meanwhile.
+    late: BTreeMap<JobId, Duration>,
+}
+
+impl Checks {
+    pub(super) fn new(rules: &Rules) -> Self {
+        let limit = |policy: &WorkloadPolicy| policy.concurrency as usize;
+        Self {
+            heartbeat: rules.heartbeat.to_duration(),
+            limits: rules
+                .workloads
+                .iter()
+                .map(|(workload, policy)| (workload.clone(), limit(policy)))
+                .collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether a publisher knows what became of its submission.
+    pub(super) fn is_answered(&self, job_id: &JobId) -> bool {
+        self.accepted.contains(job_id) || self.refused.contains(job_id)
+    }
+
+    /// An attempt of the job runs over its limit by so much, and the scheduler cannot help it.
+    pub(super) fn excuse(&mut self, job_id: &JobId, overrun: Duration) {
+        *self.overrun.entry(job_id.clone()).or_default() += overrun;
+    }
+
+    /// A heartbeat or a grant of the job was on the road for so long.
+    pub(super) fn on_the_road(&mut self, job_id: &JobId, late: Duration) {
+        let latest = self.late.entry(job_id.clone()).or_default();
+        *latest = late.max(*latest);
+    }
+
+    /// After every step of the core.
+    pub(super) fn after_step<'a>(&self, core: &Core, touched: impl Iterator<Item = &'a JobId>) {
+        for job in touched.filter_map(|id| core.job(id)) {
+            invariants::hold_of(job);
+            self.spends_within_its_cap(job);
+        }
+    }
+
+    fn spends_within_its_cap(&self, job: &Job) {
+        let Some(cap) = job.terms.total.usd else { return };
+        let price =
+            job.terms.candidates.iter().map(|candidate| candidate.price.usd_per_hour).fold(0.0, f64::max);
+        let of_job = |times: &BTreeMap<JobId, Duration>| times.get(&job.id).copied().unwrap_or_default();
+        let overrun = self.heartbeat + of_job(&self.overrun) + of_job(&self.late);
+        let most = cap + usd(overrun, price) + 1e-9;
+        assert!(
+            job.ledger.usd <= most,
+            "{} spends no more than a heartbeat's worth over its cap: {} USD of {cap}, and {most} at most: {:#?}",
+            job.id,
+            job.ledger.usd,
+            job.attempts
+        );
+    }
+
+    /// After every batch that was saved.
+    pub(super) fn after_commit(&self, core: &Core, saved: &Saved) {
+        invariants::hold(core);
+        for (workload, limit) in &self.limits {
+            let runs =
+                |job: &&Job| job.submission.workload == *workload && matches!(job.phase, Phase::Running(_));
+            let running = saved.jobs.values().filter(runs).count();
+            assert!(running <= *limit, "{workload} runs {running} jobs at once, and {limit} may");
+        }
+        for job in core.jobs.values() {
+            let kept = saved.jobs.get(&job.id);
+            assert!(
+                kept.is_some_and(|kept| is_saved(kept, job)),
+                "{} is saved as it is: {kept:#?}\nis not\n{job:#?}",
+                job.id
+            );
+            let ends = self.ended.get(&job.id).copied().unwrap_or(0);
+            let begun = self.begun.get(&job.id).copied().unwrap_or(0);
+            assert_eq!(ends + u32::from(!job.state().is_end()), begun, "{} ends once", job.id);
+        }
+    }
+
+    /// An event was saved, to be told.
+    pub(super) fn saved(&mut self, event: &JobEvent, job: Option<&Job>, reached: u64, steps: u64) {
+        match event {
+            JobEvent::Queued(event) => *self.begun.entry(event.job_id.clone()).or_default() += 1,
+            JobEvent::Leased(event) => {
+                let before = self.newest.insert(event.job_id.clone(), event.attempt).unwrap_or(0);
+                assert_eq!(event.attempt, before + 1, "{} counts its attempts up", event.job_id);
+            }
+            JobEvent::Retrying(_) | JobEvent::Warned(_) => {}
+            JobEvent::Ended(event) => {
+                *self.ended.entry(event.job_id.clone()).or_default() += 1;
+                if event.state == JobState::Succeeded {
+                    assert_eq!(reached, steps, "the work of {} is done when it has succeeded", event.job_id);
+                }
+                let is_out_of_budget = event.failure.as_ref().map(|failure| failure.class);
+                if let (Some(FailureClass::Budget), Some(job)) = (is_out_of_budget, job) {
+                    let total = job.terms.total;
+                    assert!(total.time.is_some() || total.usd.is_some(), "{} had a budget to pass", job.id);
+                }
+            }
+        }
+    }
+
+    /// The world was told of an event; twice does no harm.
+    pub(super) fn told(&mut self, event: &JobEvent) {
+        if let JobEvent::Ended(event) = event {
+            *self.told.entry(event.job_id.clone()).or_default() += 1;
+        }
+    }
+
+    /// An answer leaves the scheduler: what it says must be saved, and must not contradict what was said before.
+    pub(super) fn said(&mut self, asker: &Asker, answer: &Answer, saved: &Saved) {
+        match (asker, answer) {
+            (_, Answer::Accepted(accepted)) => {
+                assert!(saved.knows(&accepted.job_id), "{} was said and not saved", accepted.job_id);
+            }
+            (Asker::Claim { process, .. }, Answer::Claim(answer)) => {
+                let ClaimAnswer::Granted(grant) = &**answer else { return };
+                let kept = saved.jobs.get(&grant.job_id).map_or(0, |job| job.granted);
+                assert!(
+                    grant.attempt <= kept,
+                    "attempt {} of {} was said and not saved",
+                    grant.attempt,
+                    grant.job_id
+                );
+                let key = (grant.job_id.clone(), grant.attempt);
+                let holder = *self.holders.entry(key).or_insert(*process);
+                assert_eq!(holder, *process, "attempt {} of {} has one holder", grant.attempt, grant.job_id);
+            }
+            (Asker::Heartbeat { process, runs }, Answer::Heartbeat(answer)) => {
+                for (run, verdict) in runs.iter().zip(&answer.runs) {
+                    if *verdict == Verdict::Continue {
+                        let is_newest = self.newest.get(&run.0) == Some(&run.1);
+                        let is_holder = self.holders.get(run).is_none_or(|holder| holder == process);
+                        assert!(is_newest && is_holder, "{run:?} goes on, and is not the one live lease");
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Somebody hears what became of a submission.
+    pub(super) fn heard(&mut self, job_id: &JobId, answer: &Answer) {
+        match answer {
+            Answer::Accepted(_) => self.accepted.insert(job_id.clone()),
+            Answer::Refused(_) if !self.accepted.contains(job_id) => self.refused.insert(job_id.clone()),
+            _ => false,
+        };
+    }
+
+    /// Whether every job that was ever accepted has ended.
+    pub(super) fn is_over(&self, saved: &Saved) -> bool {
+        saved.jobs.values().all(|job| job.state().is_end())
+    }
+
+    /// When nothing is left to happen.
+    pub(super) fn at_the_end(&self, saved: &Saved) {
+        for job_id in &self.accepted {
+            assert!(saved.knows(job_id), "{job_id} was accepted and is not there any more");
+        }
+        for (job_id, job) in &saved.jobs {
+            assert!(job.state().is_end(), "{job_id} has ended");
+        }
+        for (job_id, begun) in &self.begun {
+            let ended = self.ended.get(job_id).copied().unwrap_or(0);
+            let told = self.told.get(job_id).copied().unwrap_or(0);
+            assert_eq!(*begun, ended, "{job_id} has ended as often as it began");
+            assert!(ended <= told, "the world was never told of its end: {job_id}");
+        }
+        assert!(saved.outbox.is_empty(), "everything was sent: {:?}", saved.outbox);
+    }
+}
+
+/// Whether a saved job is as good as the one in memory: only what heartbeats tell may be older.
+fn is_saved(kept: &Job, job: &Job) -> bool {
+    let is_same_phase = match (&kept.phase, &job.phase) {
+        (Phase::Running(kept), Phase::Running(lease)) => {
+            *kept == Lease { heard_at: kept.heard_at, ..lease.clone() }
+        }
+        (kept, phase) => kept == phase,
+    };
+    let open = |job: &Job| job.attempts.iter().map(|attempt| (attempt.attempt, attempt.ended_at)).collect();
+    let attempts: (Vec<_>, Vec<(u32, Option<Timestamp>)>) = (open(kept), open(job));
+    is_same_phase
+        && kept.granted == job.granted
+        && kept.ledger == job.ledger
+        && kept.charged == job.charged
+        && kept.terms == job.terms
+        && attempts.0 == attempts.1
+}

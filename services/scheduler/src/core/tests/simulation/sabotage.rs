@@ -1,0 +1,37 @@
+//! Rules broken on purpose, to show that each promise is held to.
+
+/// One broken rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sabotage {
+    /// A lease is granted and not saved.
+    UnsavedLease,
+    /// Answers leave before what they say is saved.
+    AnswerBeforeCommit,
+    /// What was saved to be sent is forgotten when the scheduler dies.
+    ForgottenOutbox,
+    /// The checkpoint-store takes a checkpoint from any attempt.
+    NoFence,
+    /// Workers run on when their time or money is over.
+    IgnoredLimit,
+    /// The core runs more jobs of a workload than its rules say.
+    RaisedConcurrency,
+    /// A scheduler that starts again gives the last number out once more.
+    RepeatedToken,
+    /// A scheduler that starts again has paid twice.
+    PaidTwice,
+    /// Nobody tells the core that time passes.
+    NoTicks,
+}
+
+/// Each broken rule, with words of the promise that it breaks.
+pub(super) const ALL: [(Sabotage, &str); 9] = [
+    (Sabotage::UnsavedLease, "is saved as it is"),
+    (Sabotage::AnswerBeforeCommit, "was said and not saved"),
+    (Sabotage::ForgottenOutbox, "was never told of its end"),
+    (Sabotage::NoFence, "come from one attempt at a time"),
+    (Sabotage::IgnoredLimit, "spends no more than a heartbeat"),
+    (Sabotage::RaisedConcurrency, "jobs at once"),
+    (Sabotage::RepeatedToken, "counts its attempts up"),
+    (Sabotage::PaidTwice, "is the cost of its attempts"),
+    (Sabotage::NoTicks, "never ends"),
+];
