@@ -6,7 +6,7 @@ use std::{
 };
 
 use contract::{Failure, classifier::ClassifierParams, events::RunResult};
-use worker::{Control, Run, RunError};
+use worker::{Control, Run, RunError, is_out_of_memory};
 
 use crate::train::{Means, train};
 
@@ -28,8 +28,8 @@ pub(crate) fn run(run: &Run, threads: u32, control: &mut dyn Control) -> Result<
             Ok(outcome) => return outcome,
             Err(panic) => panic,
         };
-        let Some(more) = more_parts(params.batch_size, accumulation).filter(|_| is_out_of_memory(&*panic))
-        else {
+        let is_out_of_memory = is_out_of_memory(words(&*panic));
+        let Some(more) = more_parts(params.batch_size, accumulation).filter(|_| is_out_of_memory) else {
             resume_unwind(panic);
         };
         control.note(format!(
@@ -47,11 +47,10 @@ fn more_parts(batch_size: u32, parts: u32) -> Option<u32> {
     (2 <= batch_size / more).then_some(more)
 }
 
-/// libtorch reports by panicking, so its words are looked at.
-fn is_out_of_memory(panic: &(dyn Any + Send)) -> bool {
+/// The words of a panic, which is how libtorch reports.
+fn words(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
-    text.contains("out of memory") || text.contains("not enough memory")
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -67,11 +66,15 @@ mod tests {
 
     #[test]
     fn only_want_of_memory_counts_as_such() {
-        let panic = |text: &str| -> Box<dyn Any + Send> { Box::new(text.to_owned()) };
-        assert!(is_out_of_memory(&*panic("Torch(\"CUDA out of memory. Tried to allocate 2.00 GiB\")")));
-        assert!(is_out_of_memory(&*panic(
-            "DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes"
-        )));
-        assert!(!is_out_of_memory(&*panic("CUDA error: an illegal memory access was encountered")));
+        let is_out_of_memory = |text: &str| -> bool {
+            let panic: Box<dyn Any + Send> = Box::new(text.to_owned());
+            is_out_of_memory(words(&*panic))
+        };
+        assert!(is_out_of_memory("Torch(\"CUDA out of memory. Tried to allocate 2.00 GiB\")"));
+        assert!(is_out_of_memory("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes"));
+        assert!(is_out_of_memory(
+            "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"
+        ));
+        assert!(!is_out_of_memory("CUDA error: an illegal memory access was encountered"));
     }
 }

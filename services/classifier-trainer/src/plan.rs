@@ -1,6 +1,6 @@
 //! What a run will do, as numbers: pure functions of the parameters and the number of images.
 
-use contract::{Failure, classifier::ClassifierParams};
+use contract::{Failure, FailureClass, classifier::ClassifierParams};
 use torch::WarmupCosine;
 
 use crate::{
@@ -24,10 +24,17 @@ impl Plan {
     /// The plan for so many training images. Fewer than a batch make one smaller batch.
     ///
     /// # Errors
-    /// Permanent, when a part of a batch would be a single image.
+    /// When a part of a batch would be a single image: permanent if the parameters ask for it, out of memory if more
+    /// parts than they ask for are what is left to try.
     pub(crate) fn new(params: &ClassifierParams, train_images: usize, parts: u32) -> Result<Self, Failure> {
         let batch_size = u64::from(params.batch_size).min(train_images as u64);
         if batch_size / u64::from(parts) < 2 {
+            if params.accumulation < parts {
+                return Err(Failure::new(
+                    FailureClass::Oom,
+                    format!("out of memory with {batch_size} images in {} parts", parts / 2),
+                ));
+            }
             return Err(Failure::permanent(format!(
                 "{batch_size} images a step in {parts} parts leave a part with fewer than two, and batch \
                  normalisation needs two at a time; raise batch_size, lower accumulation, or add images (there are \
@@ -104,5 +111,13 @@ mod tests {
             error.message.starts_with("7 images a step in 4 parts leave a part with fewer than two"),
             "{error}"
         );
+        assert_eq!(error.class, FailureClass::Permanent);
+    }
+
+    #[test]
+    fn halves_that_are_too_small_after_memory_ran_out_are_no_fault_of_the_parameters() {
+        let params = params(json!({ "batch_size": 64 }));
+        let error = Plan::new(&params, 7, 4).unwrap_err();
+        assert_eq!(error, Failure::new(FailureClass::Oom, "out of memory with 7 images in 2 parts"));
     }
 }

@@ -1,7 +1,7 @@
 //! What the words of a failure mean: libtorch, CUDA and the system report in text, and the text decides the class.
 
 use contract::FailureClass::{self, Oom, Permanent, Transient};
-use serde::{Deserialize, Deserializer, de::IntoDeserializer};
+use serde::{Deserialize, Deserializer, de::Error};
 
 /// `[[failure_rules]]`: what an operator knows about failures of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -10,13 +10,17 @@ pub struct FailureRule {
     /// What the failure's text contains, in any case of letters.
     pub pattern: String,
     /// The class that such a failure has.
-    #[serde(deserialize_with = "by_name")]
+    #[serde(deserialize_with = "rule_class")]
     pub class: FailureClass,
 }
 
-/// Reads a class by way of a string, because only then does the error say which classes there are.
-fn by_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FailureClass, D::Error> {
-    FailureClass::deserialize(String::deserialize(deserializer)?.into_deserializer())
+/// Reads one of [`RULE_CLASSES`]; the error says which these are.
+fn rule_class<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FailureClass, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    RULE_CLASSES.into_iter().find(|class| class.as_str() == name).ok_or_else(|| {
+        let right = RULE_CLASSES.map(FailureClass::as_str).join(", ");
+        D::Error::custom(format!("{name} is no class for a rule; it takes one of {right}"))
+    })
 }
 
 /// The classes that a rule may give. The others are known from what was done, never from words.

@@ -31,4 +31,5 @@ mod worker;
 
 pub use control::{Control, Resume, Run, RunError, Snapshot, Trainer, Write};
 pub use exit::Exit;
+pub use outcome::is_out_of_memory;
 pub use service::run;

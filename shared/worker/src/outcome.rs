@@ -72,6 +72,11 @@ fn failure_of(died: &Died) -> Failure {
     }
 }
 
+/// Whether libtorch's words say that memory did not suffice.
+pub fn is_out_of_memory(text: &str) -> bool {
+    known_failure(text).is_some_and(|known| known.class == FailureClass::Oom)
+}
+
 /// The failure as the operator's rules see it. They judge what went wrong, not why a run was told to stop.
 fn as_ruled(failure: Failure, rules: &[FailureRule]) -> Failure {
     match ruled(&failure.message, rules).filter(|_| RULE_CLASSES.contains(&failure.class)) {

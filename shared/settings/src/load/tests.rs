@@ -196,8 +196,8 @@ fn failure_rules_are_words_and_a_class_that_words_can_give() {
     let refusals = refusals.map(|text| refusal(rules(text)) + "\n").concat();
     expect![[r#"
         failure_rules[0].pattern is empty; it takes words that the failure's text contains
-        failure_rules[0].class is lost; it takes one of permanent, transient, oom; the rest are known without words
-        unknown variant `fatal`, expected one of `permanent`, `transient`, `oom`, `timeout`, `preempted`, `lost`, `budget` for key `failure_rules[0]class`
+        lost is no class for a rule; it takes one of permanent, transient, oom for key `failure_rules[0]class`
+        fatal is no class for a rule; it takes one of permanent, transient, oom for key `failure_rules[0]class`
         missing configuration field "failure_rules[0]pattern"
     "#]].assert_eq(&refusals);
 }
