@@ -89,11 +89,11 @@ async fn ended(client: &Client, age: Seconds, owner: Option<&str>) -> anyhow::Re
 /// First from the store: a removal that stops half-way leaves the job's record, and can be asked for again.
 async fn remove(name: &JobId, client: &Client, dry_run: bool) -> anyhow::Result<Gone> {
     let JobView { job_id, state, attempts, .. } = client.job(name).await?;
-    if !state.is_end() || dry_run {
-        anyhow::ensure!(
-            state.is_end(),
-            "job {job_id} is {state}; only one that has ended can be removed: cancel it first"
-        );
+    anyhow::ensure!(
+        state.is_end(),
+        "job {job_id} is {state}; only one that has ended can be removed: cancel it first"
+    );
+    if dry_run {
         return Ok(Gone { job_id, state, removed: None });
     }
     let token = attempts.last().map_or(0, |attempt| attempt.attempt);

@@ -36,6 +36,7 @@ fn summary(job: &JobView, clock: &Clock) -> Vec<(&'static str, String)> {
     let profile = submission.profile.as_ref().map(|profile| format!(", profile {profile}"));
     fields.push(("workload", format!("{}{}", submission.workload, profile.unwrap_or_default())));
     fields.push(("owner", format!("{}, priority {}", submission.owner, submission.priority)));
+    fields.extend(job.sweep.as_ref().map(|sweep| ("sweep", sweep.to_string())));
     if !submission.labels.is_empty() {
         let labels = submission.labels.iter().map(|(name, value)| format!("{name}={value}"));
         fields.push(("labels", labels.collect::<Vec<_>>().join(" ")));
@@ -177,6 +178,7 @@ mod tests {
             state       running on l4 spot, told to stop: preempted, next attempt at 00:02:00 (58m ago), a worker of class l4
             workload    classifier, profile fast
             owner       vision-team, priority 7
+            sweep       flowers-lr
             labels      experiment=baseline
             params      data=datasets/flowers epochs=20 lr=0.001
             submitted   00:00:00 (1h ago)
