@@ -1,0 +1,36 @@
+//! Telling the scheduler what to do with a job.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::JobView;
+use crate::{JobId, TotalLimits, lease::Done};
+
+/// Cancels a job in whatever state it is. The answer is the job as it is then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CancelJob {
+    /// The job.
+    pub job_id: JobId,
+}
+scheduler_request!(CancelJob, "job.cancel" => JobView);
+
+/// Redrives a job that is dead or cancelled: fresh budgets, the same checkpoints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RedriveJob {
+    /// The job.
+    pub job_id: JobId,
+    /// New limits over everything, the past included; absent ones stay.
+    #[serde(default)]
+    pub total: TotalLimits,
+}
+scheduler_request!(RedriveJob, "job.redrive" => JobView);
+
+/// Forgets a job that has ended, and everything that happened to it. Its name stays taken, so that a submission that comes
+/// again starts nothing. Its checkpoints are removed before, with
+/// [`RemoveHistory`](crate::checkpoints::RemoveHistory).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RemoveJob {
+    /// The job.
+    pub job_id: JobId,
+}
+scheduler_request!(RemoveJob, "job.remove" => Done);
