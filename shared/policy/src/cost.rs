@@ -29,13 +29,28 @@ pub struct RunLimit {
     pub cause: StopCause,
 }
 
-/// The longest an attempt may run: its own timeout, or less when the job's time or money is over before.
-pub fn run_limit(timeout: Duration, left: Left, usd_per_hour: f64) -> RunLimit {
-    let budget = [left.time, left.usd.map(|usd| affordable(usd, usd_per_hour))].into_iter().flatten().min();
+/// The longest an attempt may run: its own timeout, or less when the job's time or money is over before. Money has to
+/// pay for the `margin` as well, which is what an attempt may cost beyond its limit.
+pub fn run_limit(timeout: Duration, left: Left, usd_per_hour: f64, margin: Duration) -> RunLimit {
+    let money = left.usd.map(|usd| affordable(usd, usd_per_hour).saturating_sub(margin));
+    let budget = [left.time, money].into_iter().flatten().min();
     match budget {
         Some(time) if time < timeout => RunLimit { time, cause: StopCause::Budget },
         _ => RunLimit { time: timeout, cause: StopCause::Timeout },
     }
+}
+
+/// The least that an attempt costs which is worth its start, in US dollars: it runs for `least_run`, or its timeout or the
+/// job's time where that is shorter, and for the `margin`.
+pub fn least_usd(
+    least_run: Duration,
+    timeout: Duration,
+    left: Left,
+    usd_per_hour: f64,
+    margin: Duration,
+) -> f64 {
+    let run = least_run.min(timeout).min(left.time.unwrap_or(Duration::MAX));
+    usd(run.saturating_add(margin), usd_per_hour)
 }
 
 /// What `time` on a machine costs, in US dollars.

@@ -28,13 +28,15 @@ pub fn auto_limit(elapsed: Duration, remaining: Duration, most: Duration) -> Dur
 }
 
 /// What is short for an attempt that has run for `elapsed` and needs `remaining` more, in words: its own timeout, or what
-/// is `left` of the job's time or money. `None` when it will be done in time, 20 % to spare, or it is too early to tell.
+/// is `left` of the job's time or money, of which the `margin` after the limit is paid as well. `None` when it will be done
+/// in time, 20 % to spare, or it is too early to tell.
 pub fn shortfall(
     terms: &Terms,
     elapsed: Duration,
     remaining: Duration,
     left: Left,
     usd_per_hour: f64,
+    margin: Duration,
 ) -> Option<String> {
     let most = terms.longest().to_duration();
     let limits = [
@@ -42,9 +44,9 @@ pub fn shortfall(
         left.time
             .zip(terms.total.time)
             .map(|(left, total)| (left, format!("the job's total time of {total}"))),
-        left.usd
-            .zip(terms.total.usd)
-            .map(|(left, total)| (affordable(left, usd_per_hour), format!("the job's total of {total} USD"))),
+        left.usd.zip(terms.total.usd).map(|(left, total)| {
+            (affordable(left, usd_per_hour).saturating_sub(margin), format!("the job's total of {total} USD"))
+        }),
     ];
     let (room, limit) = limits.into_iter().flatten().min_by_key(|(room, _)| *room)?;
     let is_early = elapsed < WARM_UP.min(elapsed.saturating_add(room) / 10);

@@ -16,7 +16,7 @@ mod types;
 
 pub use choose::{Choice, Circumstances, Placement, choose, considered, placements};
 pub use classify::{FailureRule, KNOWN_FAILURES, KnownFailure, RULE_CLASSES, known_failure, ruled};
-pub use cost::{Left, RunLimit, affordable, run_limit, usd};
+pub use cost::{Left, RunLimit, affordable, least_usd, run_limit, usd};
 pub use decide::{Charged, Decision, backoff, decide};
 pub use estimate::estimate;
 pub use forecast::{auto_limit, remaining, shortfall};

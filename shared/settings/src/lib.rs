@@ -93,6 +93,9 @@ pub struct SchedulerSettings {
     /// How long an offer may lie unclaimed until the next class is tried.
     #[serde(default = "claim_timeout")]
     pub claim_timeout: Seconds,
+    /// The least that an attempt must be able to run to be worth its start.
+    #[serde(default = "least_run")]
+    pub least_run: Seconds,
     /// How often runs checkpoint.
     pub checkpoint_interval: Seconds,
     /// How long without a finished step until an attempt counts as hung.
@@ -101,6 +104,10 @@ pub struct SchedulerSettings {
 
 fn claim_timeout() -> Seconds {
     std::time::Duration::from_secs(60).into()
+}
+
+fn least_run() -> Seconds {
+    std::time::Duration::from_secs(30).into()
 }
 
 /// `[worker]`.

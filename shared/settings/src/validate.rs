@@ -92,6 +92,7 @@ impl Settings {
         )?;
         require_time("scheduler.grace", scheduler.grace, HOUR)?;
         require_time("scheduler.claim_timeout", scheduler.claim_timeout, DAY)?;
+        require_time("scheduler.least_run", scheduler.least_run, HOUR)?;
         require_time("scheduler.checkpoint_interval", scheduler.checkpoint_interval, DAY)?;
         require_time("scheduler.hang_limit", scheduler.hang_limit, DAY)
     }

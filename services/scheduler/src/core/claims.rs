@@ -1,17 +1,15 @@
 //! Granting leases: the one place where an attempt comes to be.
 
+use super::{
+    Answer, Command, Core, JobEvent,
+    desk::Desk,
+    job::{Job, Lease, Phase},
+};
 use contract::{
     Failure, FailureClass,
     control::AttemptView,
     events::JobLeased,
     lease::{Claim, ClaimAnswer, Grant, Progress},
-};
-use policy::{RunLimit, run_limit};
-
-use super::{
-    Answer, Command, Core, JobEvent,
-    desk::Desk,
-    job::{Job, Lease, Phase},
 };
 
 impl Core {
@@ -67,8 +65,11 @@ impl Desk {
 
     /// Grants the next attempt, if the workload may run another job and the job has something left to spend.
     fn grant(&mut self, job: &mut Job, claim: &Claim) -> ClaimAnswer {
-        if job.left(self.now).is_spent() {
-            self.run_dry(job);
+        let placement = self.workers.get(&claim.worker).map(|worker| worker.queue().placement);
+        let placement = placement.unwrap_or_else(|| job.placement.clone());
+        let shortage = self.shortage(job, &placement);
+        if job.left(self.now).is_spent() || shortage.is_some() {
+            self.run_dry(job, shortage.as_ref());
             return refused(format!("{} has ended: {}", job.id, job.state()));
         }
         let workload = &job.submission.workload;
@@ -106,7 +107,7 @@ impl Desk {
             let placement = worker.queue().placement;
             self.place(job, placement);
         }
-        let limit = self.run_limit(job);
+        let limit = self.run_limit(job, job.terms.timeout.to_duration(), job.left(now));
         let lease = Lease {
             worker: claim.worker.clone(),
             incarnation: claim.incarnation,
@@ -151,7 +152,7 @@ impl Desk {
     fn grant_again(&mut self, job: &mut Job, lease: Lease) -> Grant {
         let now = self.now;
         job.begin_later(now);
-        let limit = self.run_limit(job);
+        let limit = self.run_limit(job, job.terms.timeout.to_duration(), job.left(now));
         let lease = Lease {
             granted_at: now,
             heard_at: now,
@@ -161,11 +162,6 @@ impl Desk {
         };
         self.enter(job, Phase::Running(lease.clone()));
         self.granted(job, &lease)
-    }
-
-    /// How long an attempt of a job may run that begins now.
-    fn run_limit(&self, job: &Job) -> RunLimit {
-        run_limit(job.terms.timeout.to_duration(), job.left(self.now), job.terms.usd_per_hour(&job.placement))
     }
 
     /// What a holder needs to know.

@@ -71,8 +71,12 @@ impl Core {
         let mut terms = self.desk.rules.terms(&job.submission)?;
         terms.total = total;
         let before = std::mem::replace(&mut job.terms, terms);
-        if job.left(now).is_spent() {
-            let message = spent(job);
+        let shortage = self.desk.least_shortage(job);
+        if job.left(now).is_spent() || shortage.is_some() {
+            let message = match shortage {
+                Some(shortage) if 0.0 < shortage.left => self.desk.lacks(job, &shortage),
+                _ => spent(job),
+            };
             job.terms = before;
             return Err(Refused::new(Refusal::Limit, message));
         }

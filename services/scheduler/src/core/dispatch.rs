@@ -38,7 +38,10 @@ impl Core {
 
     fn offer(&mut self, job_id: &JobId, placement: Placement) {
         let Some(job) = self.jobs.get_mut(job_id) else { return };
-        self.desk.offer(job, placement);
+        match self.desk.within_means(job, placement) {
+            Ok(placement) => self.desk.offer(job, placement),
+            Err(shortage) => self.desk.run_dry(job, Some(&shortage)),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
     Command, JobEvent,
     desk::Desk,
     job::{Job, Phase},
+    money::Shortage,
     view,
 };
 
@@ -44,7 +45,12 @@ impl Desk {
             self.finish(job, Phase::Cancelled { at: now, cause });
             return None;
         }
-        match decide(failure.class, &job.terms.retry, job.charged, job.left(now)) {
+        let shortage = self.least_shortage(job);
+        let mut left = job.left(now);
+        if shortage.is_some() {
+            left.usd = Some(0.0);
+        }
+        match decide(failure.class, &job.terms.retry, job.charged, left) {
             Decision::Retry { delay, charge } => {
                 job.charge(charge);
                 if failure.class == FailureClass::Oom {
@@ -56,7 +62,8 @@ impl Desk {
                 Some(delay)
             }
             Decision::GiveUp { exhausted } => {
-                let failure = explained(failure, exhausted, job);
+                let lacks = shortage.map(|shortage| self.lacks(job, &shortage));
+                let failure = explained(failure, exhausted, job, lacks);
                 self.finish(job, Phase::Dead { at: now, failure, exhausted });
                 None
             }
@@ -88,9 +95,11 @@ impl Desk {
         let due = self.now.plus(delay);
         let choice = self.choose(job);
         job.considered = choice.considered;
-        self.place(job, choice.placement);
-        self.enter(job, Phase::BackingOff { due, published: choice.offered });
-        if choice.offered {
+        let affordable = self.within_means(job, choice.placement.clone());
+        let published = choice.offered && affordable.is_ok();
+        self.place(job, affordable.unwrap_or(choice.placement));
+        self.enter(job, Phase::BackingOff { due, published });
+        if published {
             self.publish(job, due);
         }
     }
@@ -106,16 +115,16 @@ impl Desk {
         }
     }
 
-    /// Ends a job that waits and has nothing left to spend.
-    pub(super) fn run_dry(&mut self, job: &mut Job) {
-        let left = job.left(self.now);
+    /// Ends a job that waits and has nothing left to spend, or less than its next attempt costs.
+    pub(super) fn run_dry(&mut self, job: &mut Job, shortage: Option<&Shortage>) {
         let total = &job.terms.total;
-        let message = match (total.time, total.usd) {
-            (Some(time), _) if left.time.is_some_and(|time| time.is_zero()) => {
+        let message = match (total.time, shortage) {
+            (Some(time), _) if job.left(self.now).time.is_some_and(|left| left.is_zero()) => {
                 format!("the job's total time of {time} is over; redrive it with a larger total.time")
             }
-            (_, usd) => {
-                let usd = usd.unwrap_or(0.0);
+            (_, Some(shortage)) => self.lacks(job, shortage),
+            (_, None) => {
+                let usd = total.usd.unwrap_or(0.0);
                 format!("the job's total of {usd} USD is spent; redrive it with a larger total.usd")
             }
         };
@@ -168,15 +177,16 @@ impl Job {
 }
 
 /// The failure that ends a job, with why it is not tried again.
-fn explained(failure: Failure, exhausted: Option<FailureClass>, job: &Job) -> Failure {
+fn explained(failure: Failure, exhausted: Option<FailureClass>, job: &Job, lacks: Option<String>) -> Failure {
     let Failure { class, message } = failure;
     let retry = &job.terms.retry;
-    let why = match exhausted {
-        Some(FailureClass::Budget) if class != FailureClass::Budget => {
+    let why = match (exhausted, lacks) {
+        (Some(FailureClass::Budget), Some(lacks)) => format!("given up: {lacks}"),
+        (Some(FailureClass::Budget), None) if class != FailureClass::Budget => {
             "given up: the total limits leave no room for another attempt".into()
         }
-        Some(FailureClass::Lost) => format!("given up: max_losses is {}", retry.max_losses),
-        Some(FailureClass::Transient | FailureClass::Oom | FailureClass::Timeout) => {
+        (Some(FailureClass::Lost), _) => format!("given up: max_losses is {}", retry.max_losses),
+        (Some(FailureClass::Transient | FailureClass::Oom | FailureClass::Timeout), _) => {
             format!("given up: max_retries is {}", retry.max_retries)
         }
         _ => return Failure { class, message },

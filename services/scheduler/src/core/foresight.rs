@@ -5,7 +5,7 @@ use contract::{
     events::JobWarned,
     lease::{MovedLimit, Progress},
 };
-use policy::{auto_limit, remaining, run_limit, shortfall};
+use policy::{auto_limit, remaining, shortfall};
 
 use super::{
     JobEvent,
@@ -34,13 +34,12 @@ impl Desk {
     /// Sets the limit of an attempt from its prediction, where the job leaves that open.
     fn move_limit(&self, job: &mut Job, rest: std::time::Duration) {
         let Some(most) = job.terms.auto_timeout else { return };
-        let usd_per_hour = job.terms.usd_per_hour(&job.placement);
         let Phase::Running(lease) = &job.phase else { return };
         if lease.stop(self.now).is_some() {
             return;
         }
         let timeout = auto_limit(self.now.since(lease.granted_at), rest, most.to_duration());
-        let limit = run_limit(timeout, job.left(lease.granted_at), usd_per_hour);
+        let limit = self.run_limit(job, timeout, job.left(lease.granted_at));
         if let Phase::Running(lease) = &mut job.phase {
             lease.run_limit = limit.time.into();
             lease.limit_cause = limit.cause;
@@ -56,7 +55,7 @@ impl Desk {
         let rest = remaining(&job.attempts.last()?.progress)?;
         let elapsed = lease.heard_at.since(lease.granted_at);
         let usd_per_hour = job.terms.usd_per_hour(&job.placement);
-        shortfall(&job.terms, elapsed, rest, job.left(lease.heard_at), usd_per_hour)
+        shortfall(&job.terms, elapsed, rest, job.left(lease.heard_at), usd_per_hour, self.rules.margin())
     }
 }
 

@@ -16,6 +16,7 @@ mod foresight;
 mod index;
 mod job;
 mod ledger;
+mod money;
 mod offers;
 mod presence;
 mod sweeps;
@@ -49,6 +50,7 @@ pub(crate) struct Rules {
     pub(crate) checkpoint_interval: Seconds,
     pub(crate) hang_limit: Seconds,
     pub(crate) claim_timeout: Seconds,
+    pub(crate) least_run: Seconds,
 }
 
 /// Every job that has not ended, every worker, and what follows from them.

@@ -67,6 +67,7 @@ impl Desk {
         let open: Vec<Placement> = places
             .into_iter()
             .filter(|place| *place != job.placement && self.has_room(&queue_of(workload, place)))
+            .filter(|place| self.shortage(job, place).is_none())
             .collect();
         open.iter().find(|place| !job.unclaimed.contains(place)).or(open.first()).cloned()
     }

@@ -54,7 +54,7 @@ impl Desk {
             Phase::Queued | Phase::Offered { .. } | Phase::BackingOff { .. }
                 if job.left(self.now).is_spent() =>
             {
-                self.run_dry(job);
+                self.run_dry(job, None);
             }
             Phase::Queued => self.look_again(job, None),
             Phase::BackingOff { due, .. } if self.now < due => self.look_again(job, Some(due)),

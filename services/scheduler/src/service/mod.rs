@@ -81,6 +81,7 @@ fn rules(settings: &Settings) -> Rules {
         checkpoint_interval: scheduler.checkpoint_interval,
         hang_limit: scheduler.hang_limit,
         claim_timeout: scheduler.claim_timeout,
+        least_run: scheduler.least_run,
     }
 }
 

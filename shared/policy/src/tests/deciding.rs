@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::classifier;
 use crate::{
     Charged, Choice, Decision, Left, Placement, RetryPolicy, affordable, backoff, decide, estimate,
-    run_limit, usd,
+    least_usd, run_limit, usd,
 };
 
 const CLASSES: [FailureClass; 7] = [
@@ -65,14 +65,24 @@ fn no_retry_is_promised_that_the_total_does_not_allow() {
 fn an_attempt_may_run_until_the_first_limit() {
     let hour = Duration::from_secs(3600);
     let check = |left, expected_seconds: u64, cause| {
-        let limit = run_limit(hour, left, 0.60);
+        let limit = run_limit(hour, left, 0.60, Duration::from_secs(32));
         assert_eq!((limit.time.as_secs(), limit.cause), (expected_seconds, cause), "{left:?}");
     };
     check(Left::default(), 3600, StopCause::Timeout);
     check(Left { time: Some(hour * 2), usd: Some(10.0) }, 3600, StopCause::Timeout);
     check(Left { time: Some(hour / 4), usd: Some(10.0) }, 900, StopCause::Budget);
-    check(Left { time: Some(hour / 2), usd: Some(0.06) }, 360, StopCause::Budget);
+    check(Left { time: Some(hour / 2), usd: Some(0.06) }, 360 - 32, StopCause::Budget);
+    check(Left { time: None, usd: Some(0.001) }, 0, StopCause::Budget);
     check(Left { time: None, usd: Some(-1.0) }, 0, StopCause::Budget);
+}
+
+#[test]
+fn an_attempt_that_is_worth_its_start_costs_its_least_run_and_what_comes_after() {
+    let seconds = Duration::from_secs;
+    let least = |timeout, left| least_usd(seconds(30), timeout, left, 3600.0, seconds(32));
+    assert_eq!(least(seconds(3600), Left::default()), 62.0);
+    assert_eq!(least(seconds(5), Left::default()), 37.0);
+    assert_eq!(least(seconds(3600), Left { time: Some(seconds(20)), usd: None }), 52.0);
 }
 
 #[test]
@@ -130,6 +140,19 @@ proptest! {
             + waits(retry.max_losses);
         let found = estimate(&terms, &choice).worst_seconds;
         prop_assert!((found - expected).abs() <= 1e-6 * expected, "{found} is not {expected}");
+    }
+
+    #[test]
+    fn a_run_and_what_it_may_cost_after_its_limit_stay_within_the_money(
+        left in 0.0..100.0, price in 0.01..100.0, timeout in 1u64..86_400, margin in 0u64..4_000,
+    ) {
+        let (timeout, margin) = (Duration::from_secs(timeout), Duration::from_secs(margin));
+        let money = Left { time: None, usd: Some(left) };
+        let limit = run_limit(timeout, money, price, margin);
+        if !limit.time.is_zero() {
+            prop_assert!(usd(limit.time + margin, price) <= left + 1e-6);
+        }
+        prop_assert!(limit.time <= timeout);
     }
 
     #[test]

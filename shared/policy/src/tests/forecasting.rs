@@ -32,7 +32,7 @@ fn short(limits: Value, elapsed: u64, remaining: u64, left: Left) -> String {
     let mut submission = json!({ "workload": "classifier" });
     submission.as_object_mut().unwrap().extend(limits.as_object().unwrap().clone());
     let terms = resolved(submission).unwrap();
-    shortfall(&terms, seconds(elapsed), seconds(remaining), left, 0.5).unwrap_or_default()
+    shortfall(&terms, seconds(elapsed), seconds(remaining), left, 0.5, seconds(32)).unwrap_or_default()
 }
 
 #[test]
@@ -49,7 +49,8 @@ fn a_fifth_more_than_predicted_must_fit_into_what_is_left() {
     assert!(
         short(json!({ "total": { "time": "2h" } }), 600, 1001, time).ends_with("the job's total time of 2h")
     );
-    let usd = Left { time: None, usd: Some(0.05) };
+    // 392 s at 0.5 USD an hour, of which 32 s are paid after the limit.
+    let usd = Left { time: None, usd: Some(0.5 * 392.0 / 3600.0) };
     assert_eq!(short(json!({ "total": { "usd": 1.5 } }), 600, 300, usd), "");
     assert!(
         short(json!({ "total": { "usd": 1.5 } }), 600, 301, usd)

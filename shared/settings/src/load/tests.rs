@@ -153,6 +153,7 @@ fn values_that_make_no_sense_are_named() {
             ("timeout = \"24h\"", "timeout = \"25h\""),
             ("# max_timeout = \"12h\"", "max_timeout = \"30m\""),
             ("claim_timeout = \"60s\"", "claim_timeout = 0"),
+            ("least_run = \"30s\"", "least_run = 0"),
             ("concurrency = 2", "concurrency = 0"),
             ("initial_delay = \"10s\"", "initial_delay = \"10m\""),
         ],
@@ -167,6 +168,7 @@ fn values_that_make_no_sense_are_named() {
             workloads.dit.profiles.full.timeout is 1day 1h; it takes more than 0s, at most 1day
             workloads.classifier.timeout is 1h; it takes more than 0s, at most 30m
             scheduler.claim_timeout is 0s; it takes more than 0s, at most 1day
+            scheduler.least_run is 0s; it takes more than 0s, at most 1h
             workloads.classifier.concurrency is 0; it takes 1 or more
             workloads.classifier.retry.initial_delay is 10m; it takes at most max_delay, which is 5m
         "#]],

@@ -45,6 +45,7 @@ pub(crate) fn rules() -> Rules {
         checkpoint_interval: seconds(60.0),
         hang_limit: seconds(300.0),
         claim_timeout: seconds(60.0),
+        least_run: seconds(30.0),
     }
 }
 

@@ -21,7 +21,7 @@ const OPTIONS: [&str; 8] = [
     "retry.max_retries=0",
     "retry.max_losses=0 retry.max_retries=1",
     "total.time=90",
-    "total.usd=0.004 priority=9",
+    "total.usd=0.008 priority=9",
     "resources.gpu=[\"l4\"]",
     "timeout=auto total.time=900",
     "timeout=40 resources.prefer=cheapest resources.gpu=[\"cpu\",\"t4\"]",
@@ -220,7 +220,10 @@ impl World {
         let told: Vec<String> =
             runs.iter().map(|run| format!("{run}@{}/400*2", self.scene.now.0 % 400)).collect();
         for command in self.scene.act(&format!("beat {who} {}", told.join(" "))) {
-            let Command::Answer(Answer::Heartbeat(answer)) = command else { continue };
+            let Command::Answer(Answer::Heartbeat(answer)) = command else {
+                self.hear(command, None);
+                continue;
+            };
             for (run, verdict) in runs.iter().zip(answer.runs) {
                 let (job, attempt) = run.split_once('.').unwrap();
                 let is_newest = self.granted[&job.parse().unwrap()].to_string() == attempt;
@@ -242,29 +245,34 @@ impl World {
     fn play(&mut self, line: String) {
         let holder = line.strip_prefix("claim ").and_then(|rest| rest.split(' ').next()).map(str::to_owned);
         for command in self.scene.act(&line) {
-            match command {
-                Command::Offer(offer) => {
-                    self.offers.push((format!("{}.{}", offer.job_id, offer.attempt), offer.due));
-                }
-                Command::Tell(JobEvent::Queued(event)) => *self.begun.entry(event.job_id).or_default() += 1,
-                Command::Tell(JobEvent::Ended(event)) => *self.ended.entry(event.job_id).or_default() += 1,
-                Command::Tell(JobEvent::Leased(event)) => {
-                    let before = self.granted.insert(event.job_id.clone(), event.attempt).unwrap_or(0);
-                    assert_eq!(event.attempt, before + 1, "attempts of {} count up", event.job_id);
-                }
-                Command::Answer(Answer::Claim(answer)) => {
-                    if let (ClaimAnswer::Granted(grant), Some(who)) = (*answer, &holder) {
-                        assert_eq!(self.granted[&grant.job_id], grant.attempt, "the newest token is granted");
-                        let run = (who.clone(), format!("{}.{}", grant.job_id, grant.attempt));
-                        if !self.runs.contains(&run) {
-                            self.runs.push(run);
-                        }
-                    }
-                }
-                _ => {}
-            }
+            self.hear(command, holder.as_deref());
         }
         self.check();
+    }
+
+    /// Takes note of what the core says; `holder` asked for an attempt.
+    fn hear(&mut self, command: Command, holder: Option<&str>) {
+        match command {
+            Command::Offer(offer) => {
+                self.offers.push((format!("{}.{}", offer.job_id, offer.attempt), offer.due));
+            }
+            Command::Tell(JobEvent::Queued(event)) => *self.begun.entry(event.job_id).or_default() += 1,
+            Command::Tell(JobEvent::Ended(event)) => *self.ended.entry(event.job_id).or_default() += 1,
+            Command::Tell(JobEvent::Leased(event)) => {
+                let before = self.granted.insert(event.job_id.clone(), event.attempt).unwrap_or(0);
+                assert_eq!(event.attempt, before + 1, "attempts of {} count up", event.job_id);
+            }
+            Command::Answer(Answer::Claim(answer)) => {
+                if let (ClaimAnswer::Granted(grant), Some(who)) = (*answer, holder) {
+                    assert_eq!(self.granted[&grant.job_id], grant.attempt, "the newest token is granted");
+                    let run = (who.to_owned(), format!("{}.{}", grant.job_id, grant.attempt));
+                    if !self.runs.contains(&run) {
+                        self.runs.push(run);
+                    }
+                }
+            }
+            _ => {}
+        }
     }
 
     /// What must hold at every moment.

@@ -145,13 +145,13 @@ fn the_total_time_ends_a_job_wherever_it_is() {
 fn the_total_money_bounds_an_attempt() {
     check(expect![[r#"
         hello w1 t4
-        submit a total.usd=0.0035
+        submit a total.usd=0.0067
             tell queued a
             accepted
             offer a.1 to t4 at 0s
         claim w1 a.1
             tell leased a.1 by w1
-            grant a.1 for 36s (budget)
+            grant a.1 for 36s 914ms (budget)
         wait 6s
         beat w1 a.1
             known, continue
@@ -169,19 +169,60 @@ fn the_total_money_bounds_an_attempt() {
             known, continue
         wait 6s
         beat w1 a.1
-            known, budget
+            known, continue
         wait 1s
         beat w1 a.1
             known, budget
         ended w1 a.1 budget
             bury a with 1 attempts
-            tell dead a: budget: it went wrong
+            tell dead a: budget: it went wrong (given up: 0.0031 USD are left of the job's total of 0.0067 USD, and the shortest attempt on t4 costs 0.0060 USD: 30s of work, and 32s in which it may have to stop; redrive it with a total.usd of 0.0097 or more)
         redrive a
-            refused: job a has used 37s and 0.0036 USD, and its total limit is 0.0035 USD; redrive it with a larger one
+            refused: 0.0031 USD are left of the job's total of 0.0067 USD, and the shortest attempt on t4 costs 0.0060 USD: 30s of work, and 32s in which it may have to stop; redrive it with a total.usd of 0.0097 or more
         redrive a total.usd=1
             tell queued a
             offer a.2 to t4 at 37s
             offered on t4; queued 0s, backing off 0s, running 37s, 0.003597 USD; waiting: a worker that offers t4
+    "#]]);
+}
+
+#[test]
+fn no_attempt_is_begun_that_the_money_left_does_not_pay_for() {
+    check(expect![[r#"
+        hello w1 t4
+        submit a total.usd=0.005
+            tell queued a
+            accepted
+            bury a with 0 attempts
+            tell dead a: budget: 0.0050 USD are left of the job's total of 0.005 USD, and the shortest attempt on t4 costs 0.0060 USD: 30s of work, and 32s in which it may have to stop; redrive it with a total.usd of 0.0061 or more
+        submit b total.usd=0.005 timeout=10
+            tell queued b
+            accepted
+            offer b.1 to t4 at 0s
+        hello w2 cpu
+        submit c total.usd=0.005
+            tell queued c
+            accepted
+            offer c.1 to cpu at 0s
+        submit d total.usd=0.007 retry.max_retries=5
+            tell queued d
+            accepted
+        claim w1 d.1
+            tell leased d.1 by w1
+            grant d.1 for 40s (budget)
+        bye w2
+            forget w2
+        live 15s w1=d.1@5
+        ended w1 d.1@9 transient
+            bury d with 1 attempts
+            tell dead d: transient: it went wrong (given up: 0.0055 USD are left of the job's total of 0.007 USD, and the shortest attempt on t4 costs 0.0060 USD: 30s of work, and 32s in which it may have to stop; redrive it with a total.usd of 0.0075 or more)
+            bury c with 0 attempts
+            tell dead c: budget: 0.0050 USD are left of the job's total of 0.005 USD, and the shortest attempt on t4 costs 0.0060 USD: 30s of work, and 32s in which it may have to stop; redrive it with a total.usd of 0.0061 or more
+        redrive d
+            refused: 0.0055 USD are left of the job's total of 0.007 USD, and the shortest attempt on t4 costs 0.0060 USD: 30s of work, and 32s in which it may have to stop; redrive it with a total.usd of 0.0075 or more
+        redrive d total.usd=0.0075
+            tell queued d
+            offer d.2 to t4 at 15s
+            offered on t4; queued 0s, backing off 0s, running 15s, 0.001458 USD; waiting: a worker that offers t4
     "#]]);
 }
 

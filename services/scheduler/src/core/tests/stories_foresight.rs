@@ -122,7 +122,7 @@ fn auto_stays_within_the_total_limits() {
             grant a.1 for 1h (timeout)
         wait 9s
         beat w1 a.1@20/20000*1
-            known, continue, a.1 for 2h (budget)
+            known, continue, a.1 for 1h 59m 28s (budget)
         submit b timeout=48h
             tell queued b
             accepted

@@ -34,8 +34,8 @@ pub(super) struct Checks {
     /// The newest attempt of each job, and which process was given which.
     newest: BTreeMap<JobId, u32>,
     holders: BTreeMap<(JobId, u32), usize>,
-    /// What one attempt of a job may run over its limit through no fault of the scheduler: its process stood still, or
-    /// its trainer did not listen.
+    /// What one attempt of a job may run over its limit and its grace time through no fault of the scheduler: its process
+    /// stood still.
     overrun: BTreeMap<JobId, Duration>,
     /// The longest that a heartbeat or a grant of the job was on the road: its worker is paid meanwhile.
     late: BTreeMap<JobId, Duration>,

@@ -73,7 +73,7 @@ fn submission(job_id: &JobId, env: &mut Env) -> SubmitJob {
     };
     maybe(["retry", "max_retries"], json!(0));
     maybe(["retry", "max_losses"], json!(1));
-    let (time, usd) = (env.random.random_range(20..300), env.random.random_range(0.0005..0.02));
+    let (time, usd) = (env.random.random_range(20..300), env.random.random_range(0.001..0.05));
     let mut maybe = |path: [&str; 2], value: Value| {
         if env.random.random_range(0..3) == 0 {
             fields[path[0]][path[1]] = value;

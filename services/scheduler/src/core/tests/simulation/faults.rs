@@ -100,6 +100,7 @@ impl Weather {
         rules.heartbeat = Duration::from_secs(heartbeat).into();
         rules.lease = Duration::from_secs(heartbeat * 4).into();
         rules.grace = seconds(random, 5, 30);
+        rules.least_run = seconds(random, 1, 10);
         for price in rules.prices.values_mut() {
             let factor = random.random_range(0.5..4.0);
             let GpuPrice { usd_per_hour, spot_usd_per_hour, .. } = price;

@@ -55,14 +55,9 @@ impl Process {
         let fails = env
             .goes_wrong(env.weather.failures)
             .then(|| (env.random.random_range(0..work.steps), env.pick(&failing)));
-        let ignores_limit = env.sabotage == Some(Sabotage::IgnoredLimit);
-        let is_deaf = env.goes_wrong(40) || ignores_limit;
-        if is_deaf && !ignores_limit {
-            let longest = env.rules.grace.to_duration() + env.rules.lease.to_duration();
-            env.checks.excuse(&job_id, longest);
-        }
-        // Less than that may have been left.
-        env.checks.on_the_road(&job_id, took);
+        let is_deaf = env.goes_wrong(100) || env.sabotage == Some(Sabotage::UnpaidGrace);
+        // More than the whole run may have been on the road.
+        env.checks.on_the_road(&job_id, took.saturating_sub(grant.run_limit.to_duration()));
         let run_limit = grant.run_limit.to_duration().saturating_sub(took);
         self.runs.push(Run {
             number,
@@ -161,9 +156,11 @@ impl Process {
             run.stop = Some((run.limit_cause, now));
         }
         let Some((cause, since)) = run.stop else { return };
+        let ignores_limit = env.sabotage == Some(Sabotage::IgnoredLimit);
         let gone_at = *run.gone_at.get_or_insert_with(|| {
             let heartbeat = env.rules.heartbeat.to_duration().as_millis() as u64;
-            match run.is_deaf && cause != StopCause::Superseded {
+            match cause != StopCause::Superseded && (run.is_deaf || ignores_limit) {
+                true if ignores_limit => since.plus(Duration::from_secs(120)),
                 true => since.plus(env.rules.grace.to_duration()),
                 false => now.plus(env.between(0, heartbeat * 3 / 4)),
             }

@@ -11,8 +11,10 @@ pub(super) enum Sabotage {
     ForgottenOutbox,
     /// The checkpoint-store takes a checkpoint from any attempt.
     NoFence,
-    /// Workers run on when their time or money is over.
+    /// Workers run on when their time or money is over, and their grace time as well.
     IgnoredLimit,
+    /// The core pays nothing for the time in which a run may stop.
+    UnpaidGrace,
     /// The core runs more jobs of a workload than its rules say.
     RaisedConcurrency,
     /// A scheduler that starts again gives the last number out once more.
@@ -24,12 +26,13 @@ pub(super) enum Sabotage {
 }
 
 /// Each broken rule, with words of the promise that it breaks.
-pub(super) const ALL: [(Sabotage, &str); 9] = [
+pub(super) const ALL: [(Sabotage, &str); 10] = [
     (Sabotage::UnsavedLease, "is saved as it is"),
     (Sabotage::AnswerBeforeCommit, "was said and not saved"),
     (Sabotage::ForgottenOutbox, "was never told of its end"),
     (Sabotage::NoFence, "come from one attempt at a time"),
     (Sabotage::IgnoredLimit, "spends no more than a heartbeat"),
+    (Sabotage::UnpaidGrace, "spends no more than a heartbeat"),
     (Sabotage::RaisedConcurrency, "jobs at once"),
     (Sabotage::RepeatedToken, "counts its attempts up"),
     (Sabotage::PaidTwice, "is the cost of its attempts"),

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use contract::{JobId, Timestamp, WorkerId, names::work_queue};
+use contract::{JobId, Seconds, Timestamp, WorkerId, names::work_queue};
 
 use super::{
     broker::{Asker, Inbox, Line, Message, OfferMessage},
@@ -100,6 +100,9 @@ impl Scheduler {
         let mut rules = env.rules.clone();
         if env.sabotage == Some(Sabotage::RaisedConcurrency) {
             rules.workloads.values_mut().for_each(|workload| workload.concurrency += 1);
+        }
+        if env.sabotage == Some(Sabotage::UnpaidGrace) {
+            rules.grace = Seconds::default();
         }
         self.core = Some(Core::new(rules, live.collect(), workers, env.agenda.now()));
         self.unsent = self.saved.outbox.iter().map(|(id, letter)| (*id, letter.clone())).collect();
