@@ -123,6 +123,27 @@ pub struct WorkerSettings {
     /// Whether this machine is preemptible.
     #[serde(deserialize_with = "by_name")]
     pub tier: Tier,
+    /// Whose notices that this machine is taken away are heeded.
+    #[serde(default, deserialize_with = "by_name")]
+    pub spot_notice: SpotNotice,
+    /// Where they are asked for; the cloud's own address when absent.
+    #[serde(default)]
+    pub spot_notice_url: Option<String>,
+}
+
+/// The clouds that tell a machine before they take it away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SpotNotice {
+    /// Nobody is asked.
+    #[default]
+    Off,
+    /// The instance metadata service of EC2.
+    Aws,
+    /// The metadata server of Compute Engine.
+    Gcp,
+    /// Scheduled events of Azure.
+    Azure,
 }
 
 /// Reads one of a few names. By way of a string, because only then does the error say which names there are.

@@ -47,6 +47,7 @@ impl Settings {
         self.validate_broker()?;
         self.validate_checkpoints()?;
         self.validate_scheduler()?;
+        self.validate_worker()?;
         self.validate_gpu()?;
         for (name, workload) in &self.workloads {
             self.validate_workload(&format!("workloads.{name}"), workload)?;
@@ -95,6 +96,12 @@ impl Settings {
         require_time("scheduler.least_run", scheduler.least_run, HOUR)?;
         require_time("scheduler.checkpoint_interval", scheduler.checkpoint_interval, DAY)?;
         require_time("scheduler.hang_limit", scheduler.hang_limit, DAY)
+    }
+
+    fn validate_worker(&self) -> Checked {
+        let Some(url) = &self.worker.spot_notice_url else { return Ok(()) };
+        let right = "the http:// address of a metadata service, such as http://169.254.169.254";
+        require(url.starts_with("http://"), "worker.spot_notice_url", format!("{url:?}"), right)
     }
 
     fn validate_gpu(&self) -> Checked {

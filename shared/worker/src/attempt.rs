@@ -106,6 +106,10 @@ impl Attempt {
                 end
             }
         };
+        let end = match self.worker.notice.get() {
+            Some(notice) => outcome::because_of(notice, end),
+            None => end,
+        };
         // After anything else a newer attempt may be at work in the same folder, for another worker of this machine.
         if matches!(end, AttemptEnd::Succeeded(_)) {
             self.clean_up().await;

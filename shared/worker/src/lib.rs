@@ -17,6 +17,7 @@ mod heartbeat;
 mod identity;
 mod meters;
 mod metrics_log;
+mod notice;
 mod outcome;
 mod overseer;
 mod run_state;

@@ -6,7 +6,7 @@ use contract::{
 };
 use policy::{FailureRule, RULE_CLASSES, known_failure, ruled};
 
-use crate::{RunError, thread::Died};
+use crate::{RunError, notice::Notice, thread::Died};
 
 /// The longest explanation that is passed on; a message has to stay small.
 const LONGEST_TEXT: usize = 8 * 1024;
@@ -57,6 +57,16 @@ pub(crate) fn stopped(cause: StopCause, detail: Option<&str>) -> AttemptEnd {
     };
     let message = detail.map_or_else(|| text.to_owned(), |detail| format!("{text}; {detail}"));
     AttemptEnd::Failed(Failure::new(class, message))
+}
+
+/// The end of a run on a machine of which the cloud has given `notice`. Only what was stopped for it is told of it.
+pub(crate) fn because_of(notice: &Notice, end: AttemptEnd) -> AttemptEnd {
+    match end {
+        AttemptEnd::Failed(failure) if failure.class == FailureClass::Preempted => {
+            AttemptEnd::Failed(Failure::new(failure.class, format!("{notice}: {}", failure.message)))
+        }
+        end => end,
+    }
 }
 
 /// What a thread's death means for the next attempt. libtorch reports by panicking, so its words are looked at.

@@ -19,7 +19,7 @@ use tracing::Instrument;
 
 use crate::{
     Exit, Trainer, backoff::Backoff, device::Device, heartbeat, identity::Identity, meters::Meters,
-    runs::Runs, slot, worker::Worker,
+    notice::Lookout, runs::Runs, slot, worker::Worker,
 };
 
 /// How long the scheduler may take to answer a greeting.
@@ -42,6 +42,8 @@ pub async fn run(settings: Settings, trainer: impl Trainer, stop: CancellationTo
     let visible = std::env::var("CUDA_VISIBLE_DEVICES").ok();
     let device = Device::detect(settings.worker.gpu.as_ref(), visible.as_deref())?;
     let store = ObjectStore::open(&settings.checkpoints.url, &settings.data.dir.join("scratch"))?;
+    let mut lookout = Lookout::start(&settings.worker);
+    lookout.while_going(&stop).await;
     let hello = Hello {
         worker: identity.worker.clone(),
         incarnation: Incarnation::generate(),
@@ -74,13 +76,26 @@ pub async fn run(settings: Settings, trainer: impl Trainer, stop: CancellationTo
         meters: Meters::new(),
         drain: stop.child_token(),
         abandoned: AtomicBool::new(false),
+        notice: OnceLock::new(),
         dismissed: OnceLock::new(),
     };
     let span = tracing::info_span!("worker", worker.id = %worker.hello.worker);
-    Arc::new(worker).serve().instrument(span).await
+    Arc::new(worker).serve_unless_going(lookout).instrument(span).await
 }
 
 impl Worker {
+    /// Serves, and hands everything back as soon as the cloud gives notice.
+    async fn serve_unless_going(self: Arc<Self>, mut lookout: Lookout) -> anyhow::Result<Exit> {
+        let end = CancellationToken::new();
+        let served = async {
+            let served = self.clone().serve().await;
+            end.cancel();
+            served
+        };
+        let (served, ()) = tokio::join!(served, lookout.guard(&self, &end));
+        served
+    }
+
     async fn serve(self: Arc<Self>) -> anyhow::Result<Exit> {
         let ready = async {
             let welcome = self.say_hello().await?;

@@ -14,7 +14,7 @@ use contract::{Refused, lease::Hello};
 use policy::FailureRule;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Trainer, meters::Meters, runs::Runs};
+use crate::{Trainer, meters::Meters, notice::Notice, runs::Runs};
 
 /// One life of one worker's process.
 pub(crate) struct Worker {
@@ -37,6 +37,8 @@ pub(crate) struct Worker {
     pub(crate) drain: CancellationToken,
     /// Whether a run's thread was left behind.
     pub(crate) abandoned: AtomicBool,
+    /// What the cloud has said it will do to this machine.
+    pub(crate) notice: OnceLock<Notice>,
     /// Why the scheduler does not take this worker any more.
     pub(crate) dismissed: OnceLock<Refused>,
 }
@@ -53,6 +55,13 @@ impl Worker {
         tracing::error!(why = refused.message, "the scheduler does not take this worker any more");
         // The first reason is the one to tell.
         let _ = self.dismissed.set(refused);
+        self.drain.cancel();
+    }
+
+    /// This machine is about to be taken away: as after SIGTERM, nothing more is taken, and what runs is handed back.
+    pub(crate) fn preempt(&self, notice: Notice) {
+        tracing::warn!(%notice, "this machine is about to go: handing back what runs");
+        let _ = self.notice.set(notice);
         self.drain.cancel();
     }
 

@@ -156,6 +156,7 @@ fn values_that_make_no_sense_are_named() {
             ("least_run = \"30s\"", "least_run = 0"),
             ("concurrency = 2", "concurrency = 0"),
             ("initial_delay = \"10s\"", "initial_delay = \"10m\""),
+            ("# spot_notice_url = \"http:", "spot_notice_url = \"https:"),
         ],
         &expect![[r#"
             scheduler.lease is 4s; it takes more than twice scheduler.heartbeat, which is 2s
@@ -171,6 +172,7 @@ fn values_that_make_no_sense_are_named() {
             scheduler.least_run is 0s; it takes more than 0s, at most 1h
             workloads.classifier.concurrency is 0; it takes 1 or more
             workloads.classifier.retry.initial_delay is 10m; it takes at most max_delay, which is 5m
+            worker.spot_notice_url is "https://169.254.169.254"; it takes the http:// address of a metadata service, such as http://169.254.169.254
         "#]],
     );
 }
