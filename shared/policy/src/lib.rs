@@ -10,6 +10,7 @@ mod decide;
 mod estimate;
 mod forecast;
 mod memory;
+mod owners;
 pub mod sweep;
 mod terms;
 mod types;
@@ -21,6 +22,7 @@ pub use decide::{Charged, Decision, backoff, decide};
 pub use estimate::estimate;
 pub use forecast::{auto_limit, remaining, shortfall};
 pub use memory::memory_need;
+pub use owners::{DEFAULT_OWNER, OwnerPolicy, Owners};
 pub use terms::{Candidate, MAX_ATTEMPT, Terms, Unresolved, resolve};
 pub use types::{GpuPrice, LargeBatch, ProfilePolicy, RetryPolicy, WorkloadPolicy};
 

@@ -10,7 +10,7 @@ mod validate;
 use std::{collections::BTreeMap, path::PathBuf};
 
 use contract::{GpuClass, Seconds, Tier, WorkerId, Workload};
-use policy::{FailureRule, GpuPrice, WorkloadPolicy};
+use policy::{FailureRule, GpuPrice, Owners, WorkloadPolicy};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::IntoDeserializer};
 
@@ -37,6 +37,9 @@ pub struct Settings {
     pub gpu: BTreeMap<GpuClass, GpuPrice>,
     /// The policy of each workload.
     pub workloads: BTreeMap<Workload, WorkloadPolicy>,
+    /// What each owner may have at once.
+    #[serde(default)]
+    pub owners: Owners,
     /// What the texts of failures mean, before what is built in.
     #[serde(default)]
     pub failure_rules: Vec<FailureRule>,
@@ -96,10 +99,17 @@ pub struct SchedulerSettings {
     /// The least that an attempt must be able to run to be worth its start.
     #[serde(default = "least_run")]
     pub least_run: Seconds,
+    /// How long a job has to wait for a turn to rise by one priority.
+    #[serde(default = "priority_worth")]
+    pub priority_worth: Seconds,
     /// How often runs checkpoint.
     pub checkpoint_interval: Seconds,
     /// How long without a finished step until an attempt counts as hung.
     pub hang_limit: Seconds,
+}
+
+fn priority_worth() -> Seconds {
+    std::time::Duration::from_secs(1800).into()
 }
 
 fn claim_timeout() -> Seconds {

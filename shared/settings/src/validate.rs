@@ -52,7 +52,27 @@ impl Settings {
         for (name, workload) in &self.workloads {
             self.validate_workload(&format!("workloads.{name}"), workload)?;
         }
+        self.validate_owners()?;
         self.validate_failure_rules()
+    }
+
+    fn validate_owners(&self) -> Checked {
+        for (name, owner) in &self.owners.0 {
+            let length = name.chars().count();
+            require(
+                (1..=64).contains(&length),
+                "owners",
+                format!("{name:?}"),
+                "names of 1 to 64 characters",
+            )?;
+            if let Some(concurrency) = owner.concurrency {
+                require(1 <= concurrency, format!("owners.{name}.concurrency"), concurrency, "1 or more")?;
+            }
+            if let Some(weight) = owner.weight {
+                require((1..=1000).contains(&weight), format!("owners.{name}.weight"), weight, "1 to 1000")?;
+            }
+        }
+        Ok(())
     }
 
     fn validate_failure_rules(&self) -> Checked {
@@ -94,6 +114,7 @@ impl Settings {
         require_time("scheduler.grace", scheduler.grace, HOUR)?;
         require_time("scheduler.claim_timeout", scheduler.claim_timeout, DAY)?;
         require_time("scheduler.least_run", scheduler.least_run, HOUR)?;
+        require_time("scheduler.priority_worth", scheduler.priority_worth, 30.0 * DAY)?;
         require_time("scheduler.checkpoint_interval", scheduler.checkpoint_interval, DAY)?;
         require_time("scheduler.hang_limit", scheduler.hang_limit, DAY)
     }

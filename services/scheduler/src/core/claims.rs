@@ -63,7 +63,7 @@ impl Desk {
             && claims_from.is_some_and(|place| place != job.placement && job.unclaimed.contains(&place))
     }
 
-    /// Grants the next attempt, if the workload may run another job and the job has something left to spend.
+    /// Grants the next attempt, if no limit speaks against another one and the job has something left to spend.
     fn grant(&mut self, job: &mut Job, claim: &Claim) -> ClaimAnswer {
         let placement = self.workers.get(&claim.worker).map(|worker| worker.queue().placement);
         let placement = placement.unwrap_or_else(|| job.placement.clone());
@@ -72,11 +72,8 @@ impl Desk {
             self.run_dry(job, shortage.as_ref());
             return refused(format!("{} has ended: {}", job.id, job.state()));
         }
-        let workload = &job.submission.workload;
-        let concurrency = self.rules.concurrency(workload);
-        if concurrency <= self.index.busy(workload).running {
-            let answer =
-                refused(format!("{workload} runs {concurrency} jobs already; the attempt is offered again"));
+        if let Some(limit) = self.limit(job) {
+            let answer = refused(format!("{limit}; the attempt is offered again"));
             if job.phase != Phase::Queued {
                 self.enter(job, Phase::Queued);
             }

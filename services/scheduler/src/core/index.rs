@@ -1,16 +1,14 @@
 //! Who waits where: everything that would otherwise mean looking at every job.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, HashMap},
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use contract::{JobId, Timestamp, WorkerId, Workload};
-use policy::{Placement, placements};
+use policy::Placement;
 
 use super::{
     Census, Rules,
     job::{Job, Phase},
+    lines::Lines,
     timers::Timers,
 };
 
@@ -20,29 +18,20 @@ pub(super) const OFFER_PATIENCE: std::time::Duration = std::time::Duration::from
 /// Indexes over the jobs, by phase. A job is taken out before its phase changes and put in again afterwards.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Index {
-    /// Jobs that wait for their turn. Those that may run on the same machines stand in one lane, so that a job nobody
-    /// can run does not stand in the way of the others.
-    lanes: BTreeMap<Workload, BTreeMap<Vec<Placement>, BTreeSet<Turn>>>,
+    /// Jobs that wait for their turn.
+    pub(super) lines: Lines,
     /// Unclaimed offers by queue.
     offers: HashMap<Queue, u32>,
     /// Jobs by workload that are offered or run.
     busy: BTreeMap<Workload, Busy>,
+    /// The same by owner.
+    owners: HashMap<String, BTreeMap<Workload, Busy>>,
     /// The jobs that a worker runs.
     held: HashMap<WorkerId, BTreeSet<JobId>>,
     /// When each job is to be looked at again.
     pub(super) timers: Timers,
-    queued: usize,
     backing_off: usize,
     ended: Vec<JobId>,
-}
-
-/// A job's place in its lane: higher priorities first, then older jobs.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Turn {
-    priority: Reverse<u8>,
-    submitted_at: Timestamp,
-    arrival: u64,
-    pub(super) job_id: JobId,
 }
 
 /// A queue of offers.
@@ -58,21 +47,22 @@ pub(super) struct Busy {
     pub(super) offered: u32,
 }
 
+impl Busy {
+    pub(super) fn total(self) -> u32 {
+        self.running + self.offered
+    }
+}
+
 impl Index {
     pub(super) fn insert(&mut self, job: &Job, rules: &Rules) {
-        let workload = &job.submission.workload;
         match &job.phase {
-            Phase::Queued => {
-                self.queued += 1;
-                let lanes = self.lanes.entry(workload.clone()).or_default();
-                lanes.entry(placements(&job.terms, job.outgrown_mib)).or_default().insert(turn(job));
-            }
+            Phase::Queued => self.lines.insert(job),
             Phase::Offered { .. } => {
-                self.busy.entry(workload.clone()).or_default().offered += 1;
+                self.tally(job, |busy| busy.offered += 1);
                 *self.offers.entry(queue(job)).or_default() += 1;
             }
             Phase::Running(lease) => {
-                self.busy.entry(workload.clone()).or_default().running += 1;
+                self.tally(job, |busy| busy.running += 1);
                 self.held.entry(lease.worker.clone()).or_default().insert(job.id.clone());
             }
             Phase::BackingOff { .. } => self.backing_off += 1,
@@ -86,26 +76,14 @@ impl Index {
     }
 
     pub(super) fn remove(&mut self, job: &Job) {
-        let workload = &job.submission.workload;
         match &job.phase {
-            Phase::Queued => {
-                self.queued -= 1;
-                if let Some(lanes) = self.lanes.get_mut(workload) {
-                    let places = placements(&job.terms, job.outgrown_mib);
-                    if let Some(lane) = lanes.get_mut(&places) {
-                        lane.remove(&turn(job));
-                        if lane.is_empty() {
-                            lanes.remove(&places);
-                        }
-                    }
-                }
-            }
+            Phase::Queued => self.lines.remove(job),
             Phase::Offered { .. } => {
-                self.busy.entry(workload.clone()).or_default().offered -= 1;
+                self.tally(job, |busy| busy.offered -= 1);
                 *self.offers.entry(queue(job)).or_default() -= 1;
             }
             Phase::Running(lease) => {
-                self.busy.entry(workload.clone()).or_default().running -= 1;
+                self.tally(job, |busy| busy.running -= 1);
                 if let Some(held) = self.held.get_mut(&lease.worker) {
                     held.remove(&job.id);
                     if held.is_empty() {
@@ -119,6 +97,18 @@ impl Index {
         self.timers.disarm(&job.id);
     }
 
+    /// Counts a job that is offered or runs, once for its workload and once for its owner.
+    fn tally(&mut self, job: &Job, count: impl Fn(&mut Busy)) {
+        let (workload, owner) = (&job.submission.workload, &job.submission.owner);
+        count(self.busy.entry(workload.clone()).or_default());
+        let shares = self.owners.entry(owner.clone()).or_default();
+        count(shares.entry(workload.clone()).or_default());
+        shares.retain(|_, busy| *busy != Busy::default());
+        if shares.is_empty() {
+            self.owners.remove(owner);
+        }
+    }
+
     pub(super) fn take_ended(&mut self) -> Vec<JobId> {
         std::mem::take(&mut self.ended)
     }
@@ -127,16 +117,14 @@ impl Index {
         self.busy.get(workload).copied().unwrap_or_default()
     }
 
-    /// The workloads of which jobs wait.
-    pub(super) fn waiting_workloads(&self) -> Vec<Workload> {
-        let waiting = self.lanes.iter().filter(|(_, lanes)| !lanes.is_empty());
-        waiting.map(|(workload, _)| workload.clone()).collect()
+    /// How many jobs of an owner are offered or run, over all workloads.
+    pub(super) fn busy_of(&self, owner: &str) -> u32 {
+        self.owners.get(owner).into_iter().flat_map(BTreeMap::values).map(|busy| busy.total()).sum()
     }
 
-    /// The lanes of a workload, each with the job whose turn it is there.
-    pub(super) fn lanes(&self, workload: &Workload) -> impl Iterator<Item = (&[Placement], &Turn)> {
-        let lanes = self.lanes.get(workload).into_iter().flatten();
-        lanes.filter_map(|(places, lane)| Some((places.as_slice(), lane.first()?)))
+    /// How many of them are of one workload.
+    pub(super) fn busy_share(&self, owner: &str, workload: &Workload) -> u32 {
+        self.owners.get(owner).and_then(|shares| shares.get(workload)).map_or(0, |busy| busy.total())
     }
 
     pub(super) fn offers(&self, queue: &Queue) -> u32 {
@@ -150,7 +138,7 @@ impl Index {
 
     pub(super) fn census(&self) -> Census {
         Census {
-            queued: self.queued,
+            queued: self.lines.jobs(),
             offered: self.busy.values().map(|busy| busy.offered as usize).sum(),
             running: self.busy.values().map(|busy| busy.running as usize).sum(),
             backing_off: self.backing_off,
@@ -164,7 +152,7 @@ impl Index {
     pub(super) fn is_like(&self, other: &Self) -> bool {
         let plain = |index: &Self| {
             let mut index = Self { timers: Timers::default(), ended: Vec::new(), ..index.clone() };
-            index.lanes.retain(|_, lanes| !lanes.is_empty());
+            index.lines = index.lines.plain();
             index.offers.retain(|_, offers| *offers != 0);
             index.busy.retain(|_, busy| *busy != Busy::default());
             index
@@ -176,15 +164,6 @@ impl Index {
 /// The queue that an offered job lies in.
 pub(super) fn queue(job: &Job) -> Queue {
     Queue { workload: job.submission.workload.clone(), placement: job.placement.clone() }
-}
-
-fn turn(job: &Job) -> Turn {
-    Turn {
-        priority: Reverse(job.submission.priority),
-        submitted_at: job.submitted_at,
-        arrival: job.arrival,
-        job_id: job.id.clone(),
-    }
 }
 
 /// When something may have to happen to a job even if nobody says a word.

@@ -16,6 +16,8 @@ mod foresight;
 mod index;
 mod job;
 mod ledger;
+mod limits;
+mod lines;
 mod money;
 mod offers;
 mod presence;
@@ -28,7 +30,7 @@ mod workers;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use contract::{GpuClass, JobId, Seconds, SweepId, Timestamp, WorkerId, Workload};
-use policy::{GpuPrice, WorkloadPolicy};
+use policy::{GpuPrice, Owners, WorkloadPolicy};
 
 use self::{desk::Desk, workers::Workers};
 pub(crate) use self::{
@@ -44,6 +46,9 @@ pub(crate) use self::{
 pub(crate) struct Rules {
     pub(crate) workloads: BTreeMap<Workload, WorkloadPolicy>,
     pub(crate) prices: BTreeMap<GpuClass, GpuPrice>,
+    pub(crate) owners: Owners,
+    /// How long a job has to wait for a turn to rise by one priority.
+    pub(crate) priority_worth: Seconds,
     pub(crate) heartbeat: Seconds,
     pub(crate) lease: Seconds,
     pub(crate) grace: Seconds,

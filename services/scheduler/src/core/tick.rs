@@ -58,12 +58,13 @@ impl Desk {
             }
             Phase::Queued => self.look_again(job, None),
             Phase::BackingOff { due, .. } if self.now < due => self.look_again(job, Some(due)),
-            Phase::BackingOff { published: true, .. } => {
+            // A retry that is due has its turn like any other where the limits are reached meanwhile.
+            Phase::BackingOff { published: true, .. } if self.limit(job).is_none() => {
                 job.unclaimed.clear();
                 job.offered_since = self.now;
                 self.enter(job, Phase::Offered { at: self.now });
             }
-            Phase::BackingOff { published: false, .. } => self.enter(job, Phase::Queued),
+            Phase::BackingOff { .. } => self.enter(job, Phase::Queued),
             Phase::Offered { at } => self.look_at_offer(job, at),
             Phase::Running(lease) if may_expire => self.look_at_lease(job, &lease),
             Phase::Running(_) => self.look_again(job, Some(self.quiet_until)),

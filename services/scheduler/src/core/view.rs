@@ -84,18 +84,13 @@ fn fit(view: &mut JobView) {
 
 /// Why a job waits, for people.
 fn waiting_for(job: &Job, desk: &Desk) -> Option<String> {
-    let workload = &job.submission.workload;
     match &job.phase {
         Phase::Queued => {
             let choice = desk.choose(job);
-            let busy = desk.index.busy(workload);
-            let concurrency = desk.rules.concurrency(workload);
-            Some(if !choice.offered {
-                job.terms.unoffered(job.outgrown_mib)
-            } else if concurrency <= busy.running + busy.offered {
-                format!("{workload} runs at most {concurrency} jobs at once")
-            } else {
-                format!("workers that offer {} have enough to do", choice.placement)
+            Some(match desk.limit(job) {
+                _ if !choice.offered => job.terms.unoffered(job.outgrown_mib),
+                Some(limit) => limit.to_string(),
+                None => format!("workers that offer {} have enough to do", choice.placement),
             })
         }
         Phase::Offered { .. } => Some(format!("a worker that offers {}", job.placement)),

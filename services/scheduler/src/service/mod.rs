@@ -75,6 +75,8 @@ fn rules(settings: &Settings) -> Rules {
     Rules {
         workloads: settings.workloads.clone(),
         prices: settings.gpu.clone(),
+        owners: settings.owners.clone(),
+        priority_worth: scheduler.priority_worth,
         heartbeat: scheduler.heartbeat,
         lease: scheduler.lease,
         grace: scheduler.grace,

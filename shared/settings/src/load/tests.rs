@@ -98,7 +98,7 @@ fn misspelt_keys_are_named() {
         &[("keep_last", "keep_lats"), ("[checkpoints]", "[checkpoint]"), ("max_retries", "retries")],
         &expect![[r#"
             unknown field `keep_lats`, expected one of `url`, `keep_last`, `sweep_after` for key `checkpoints`
-            unknown field `checkpoint`, expected one of `broker`, `data`, `checkpoints`, `scheduler`, `worker`, `telemetry`, `gpu`, `workloads`, `failure_rules`
+            unknown field `checkpoint`, expected one of `broker`, `data`, `checkpoints`, `scheduler`, `worker`, `telemetry`, `gpu`, `workloads`, `owners`, `failure_rules`
             unknown field `retries`, expected one of `max_retries`, `initial_delay`, `backoff_coefficient`, `max_delay`, `max_losses` for key `workloads.classifier.retry`
         "#]],
     );
@@ -154,7 +154,11 @@ fn values_that_make_no_sense_are_named() {
             ("# max_timeout = \"12h\"", "max_timeout = \"30m\""),
             ("claim_timeout = \"60s\"", "claim_timeout = 0"),
             ("least_run = \"30s\"", "least_run = 0"),
+            ("priority_worth = \"30m\"", "priority_worth = 0"),
             ("concurrency = 2", "concurrency = 0"),
+            ("[broker]", "[owners.ada]\nconcurrency = 0\n[broker]"),
+            ("[broker]", "[owners.ada]\nweight = 0\n[broker]"),
+            ("[broker]", "[owners.\"\"]\nweight = 1\n[broker]"),
             ("initial_delay = \"10s\"", "initial_delay = \"10m\""),
             ("# spot_notice_url = \"http:", "spot_notice_url = \"https:"),
         ],
@@ -170,11 +174,27 @@ fn values_that_make_no_sense_are_named() {
             workloads.classifier.timeout is 1h; it takes more than 0s, at most 30m
             scheduler.claim_timeout is 0s; it takes more than 0s, at most 1day
             scheduler.least_run is 0s; it takes more than 0s, at most 1h
+            scheduler.priority_worth is 0s; it takes more than 0s, at most 30days
             workloads.classifier.concurrency is 0; it takes 1 or more
+            owners.ada.concurrency is 0; it takes 1 or more
+            owners.ada.weight is 0; it takes 1 to 1000
+            owners is ""; it takes names of 1 to 64 characters
             workloads.classifier.retry.initial_delay is 10m; it takes at most max_delay, which is 5m
             worker.spot_notice_url is "https://169.254.169.254"; it takes the http:// address of a metadata service, such as http://169.254.169.254
         "#]],
     );
+}
+
+#[test]
+fn owners_have_what_their_own_entry_says_and_else_what_the_default_says() {
+    let entries = "[owners.default]\nconcurrency = 3\n[owners.\"Ada L.\"]\nweight = 2\n[broker]";
+    let owners = read("[broker]", entries, &["REKINDLE__OWNERS__BOB__CONCURRENCY=5"]).unwrap().owners;
+    let found = ["Ada L.", "bob", "eve"].map(|name| (owners.concurrency(name), owners.weight(name)));
+    assert_eq!(found, [(Some(3), 2), (Some(5), 1), (Some(3), 1)]);
+    assert_eq!(with_variables(&[]).unwrap().owners.concurrency("eve"), None);
+    let misspelt = read("[broker]", "[owners.ada]\nwheight = 2\n[broker]", &[]);
+    expect!["unknown field `wheight`, expected `concurrency` or `weight` for key `owners.ada`"]
+        .assert_eq(&refusal(misspelt));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What holds after every step, whatever came before it.
 
+use std::collections::BTreeSet;
+
 use contract::control::JobState;
 
 use crate::core::{
@@ -23,12 +25,14 @@ pub(super) fn hold(core: &Core) {
         }
     }
     for (workload, policy) in &desk.rules.workloads {
-        let running = index.busy(workload).running;
-        assert!(
-            running <= policy.concurrency,
-            "the limit of {workload} is kept: {running} run, and {} may",
-            policy.concurrency
-        );
+        let busy = index.busy(workload).total();
+        let most = policy.concurrency;
+        assert!(busy <= most, "the limit of {workload} is kept: {busy} are offered or run, and {most} may");
+    }
+    let owners: BTreeSet<&str> = core.jobs.values().map(|job| job.submission.owner.as_str()).collect();
+    for owner in owners {
+        let (busy, most) = (index.busy_of(owner), desk.rules.owners.concurrency(owner).unwrap_or(u32::MAX));
+        assert!(busy <= most, "the limit of {owner} is kept: {busy} are offered or run, and {most} may");
     }
     assert!(desk.index.is_like(&index), "the indexes fit the jobs: {:?}\nis not\n{index:?}", desk.index);
 }

@@ -12,6 +12,7 @@ mod stories_endings;
 mod stories_foresight;
 mod stories_leases;
 mod stories_offers;
+mod stories_shares;
 mod stories_sweeps;
 mod stories_turns;
 mod transitions;
@@ -20,7 +21,7 @@ use std::collections::BTreeMap;
 
 use self::scene::Scene;
 use contract::{GpuClass, Seconds, Workload};
-use policy::{GpuPrice, WorkloadPolicy};
+use policy::{GpuPrice, Owners, WorkloadPolicy};
 use serde::Deserialize;
 
 use super::Rules;
@@ -30,6 +31,8 @@ use super::Rules;
 struct Shipped {
     gpu: BTreeMap<GpuClass, GpuPrice>,
     workloads: BTreeMap<Workload, WorkloadPolicy>,
+    #[serde(default)]
+    owners: Owners,
 }
 
 /// The settings that ship.
@@ -39,6 +42,8 @@ pub(crate) fn rules() -> Rules {
     Rules {
         workloads: shipped.workloads,
         prices: shipped.gpu,
+        owners: shipped.owners,
+        priority_worth: seconds(1800.0),
         heartbeat: seconds(2.0),
         lease: seconds(10.0),
         grace: seconds(30.0),
@@ -51,9 +56,14 @@ pub(crate) fn rules() -> Rules {
 
 /// Plays the lines of a transcript that are not indented, and compares what the core says with those that are.
 fn check(transcript: expect_test::Expect) {
+    check_under(rules(), transcript);
+}
+
+/// The same under other rules.
+fn check_under(rules: Rules, transcript: expect_test::Expect) {
     let lines = transcript.data().lines().filter(|line| !line.trim().is_empty());
     let indent = |line: &str| line.len() - line.trim_start().len();
     let margin = lines.clone().map(indent).min().unwrap_or(0);
     let script: Vec<&str> = lines.filter(|line| indent(line) == margin).map(str::trim).collect();
-    transcript.assert_eq(&Scene::new(rules()).play(&script));
+    transcript.assert_eq(&Scene::new(rules).play(&script));
 }

@@ -203,20 +203,24 @@ fn no_attempt_is_begun_that_the_money_left_does_not_pay_for() {
             tell queued c
             accepted
             offer c.1 to cpu at 0s
+        cancel b
+            tell cancelled b
+            cancelled on t4; queued 0s, backing off 0s, running 0s, 0.000000 USD
         submit d total.usd=0.007 retry.max_retries=5
             tell queued d
             accepted
+            offer d.1 to t4 at 0s
         claim w1 d.1
             tell leased d.1 by w1
             grant d.1 for 40s (budget)
         bye w2
             forget w2
         live 15s w1=d.1@5
+            bury c with 0 attempts
+            tell dead c: budget: 0.0050 USD are left of the job's total of 0.005 USD, and the shortest attempt on t4 costs 0.0060 USD: 30s of work, and 32s in which it may have to stop; redrive it with a total.usd of 0.0061 or more
         ended w1 d.1@9 transient
             bury d with 1 attempts
             tell dead d: transient: it went wrong (given up: 0.0055 USD are left of the job's total of 0.007 USD, and the shortest attempt on t4 costs 0.0060 USD: 30s of work, and 32s in which it may have to stop; redrive it with a total.usd of 0.0075 or more)
-            bury c with 0 attempts
-            tell dead c: budget: 0.0050 USD are left of the job's total of 0.005 USD, and the shortest attempt on t4 costs 0.0060 USD: 30s of work, and 32s in which it may have to stop; redrive it with a total.usd of 0.0061 or more
         redrive d
             refused: 0.0055 USD are left of the job's total of 0.007 USD, and the shortest attempt on t4 costs 0.0060 USD: 30s of work, and 32s in which it may have to stop; redrive it with a total.usd of 0.0075 or more
         redrive d total.usd=0.0075

@@ -77,7 +77,7 @@ fn a_workload_runs_no_more_than_its_limit() {
             known, continue, continue
         wait 2s
         claim w1 a.2
-            no: classifier runs 2 jobs already; the attempt is offered again
+            no: classifier runs at most 2 jobs at once; the attempt is offered again
         get a
             queued on t4; queued 1s, backing off 10s, running 0s, 0.000000 USD; waiting: classifier runs at most 2 jobs at once
         ended w1 b.1 ok

@@ -10,7 +10,7 @@ use contract::{
     control::JobState,
     lease::{ClaimAnswer, Verdict},
 };
-use policy::{WorkloadPolicy, usd};
+use policy::{Owners, WorkloadPolicy, usd};
 
 use super::{broker::Asker, scheduler::Saved};
 use crate::core::{
@@ -22,8 +22,9 @@ use crate::core::{
 #[derive(Default)]
 pub(super) struct Checks {
     heartbeat: Duration,
-    /// How many jobs of each workload may run at once.
+    /// How many jobs of each workload, and of each owner, may be offered or run at once.
     limits: BTreeMap<Workload, usize>,
+    owners: Owners,
     /// Jobs of which somebody was told that they were accepted, and those that were refused.
     accepted: BTreeSet<JobId>,
     refused: BTreeSet<JobId>,
@@ -51,6 +52,7 @@ impl Checks {
                 .iter()
                 .map(|(workload, policy)| (workload.clone(), limit(policy)))
                 .collect(),
+            owners: rules.owners.clone(),
             ..Self::default()
         }
     }
@@ -98,12 +100,7 @@ impl Checks {
     /// After every batch that was saved.
     pub(super) fn after_commit(&self, core: &Core, saved: &Saved) {
         invariants::hold(core);
-        for (workload, limit) in &self.limits {
-            let runs =
-                |job: &&Job| job.submission.workload == *workload && matches!(job.phase, Phase::Running(_));
-            let running = saved.jobs.values().filter(runs).count();
-            assert!(running <= *limit, "{workload} runs {running} jobs at once, and {limit} may");
-        }
+        self.limits_are_kept(saved);
         for job in core.jobs.values() {
             let kept = saved.jobs.get(&job.id);
             assert!(
@@ -114,6 +111,23 @@ impl Checks {
             let ends = self.ended.get(&job.id).copied().unwrap_or(0);
             let begun = self.begun.get(&job.id).copied().unwrap_or(0);
             assert_eq!(ends + u32::from(!job.state().is_end()), begun, "{} ends once", job.id);
+        }
+    }
+
+    fn limits_are_kept(&self, saved: &Saved) {
+        let is_busy = |job: &&Job| matches!(job.phase, Phase::Offered { .. } | Phase::Running(_));
+        let (mut by_workload, mut by_owner) = (BTreeMap::new(), BTreeMap::new());
+        for job in saved.jobs.values().filter(is_busy) {
+            *by_workload.entry(&job.submission.workload).or_insert(0) += 1;
+            *by_owner.entry(&job.submission.owner).or_insert(0) += 1;
+        }
+        for (workload, busy) in by_workload {
+            let most = self.limits[workload];
+            assert!(busy <= most, "{workload} has {busy} jobs at once, and {most} may be offered or run");
+        }
+        for (owner, busy) in by_owner {
+            let most = self.owners.concurrency(owner).unwrap_or(u32::MAX);
+            assert!(busy <= most, "{owner} owns {busy} jobs at once, and {most} may be offered or run");
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contract::Seconds;
-use policy::GpuPrice;
+use policy::{DEFAULT_OWNER, GpuPrice, OwnerPolicy};
 use rand::{Rng, RngExt};
 
 use super::env::{Env, Happening, seconds};
@@ -111,6 +111,12 @@ impl Weather {
             workload.concurrency = random.random_range(1..=4);
             workload.retry.initial_delay = Seconds::new(random.random_range(0.0..8.0)).unwrap_or_default();
         }
+        for owner in ["ada", DEFAULT_OWNER] {
+            let concurrency = random.random::<bool>().then(|| random.random_range(1..=3));
+            let weight = random.random::<bool>().then(|| random.random_range(1..=4));
+            rules.owners.0.insert(owner.into(), OwnerPolicy { concurrency, weight });
+        }
+        rules.priority_worth = seconds(random, 2, 120);
         rules
     }
 

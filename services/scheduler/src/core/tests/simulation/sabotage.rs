@@ -17,6 +17,8 @@ pub(super) enum Sabotage {
     UnpaidGrace,
     /// The core runs more jobs of a workload than its rules say.
     RaisedConcurrency,
+    /// The core runs as many jobs of an owner as the workloads let.
+    NoOwnerLimits,
     /// A scheduler that starts again gives the last number out once more.
     RepeatedToken,
     /// A scheduler that starts again has paid twice.
@@ -26,14 +28,15 @@ pub(super) enum Sabotage {
 }
 
 /// Each broken rule, with words of the promise that it breaks.
-pub(super) const ALL: [(Sabotage, &str); 10] = [
+pub(super) const ALL: [(Sabotage, &str); 11] = [
     (Sabotage::UnsavedLease, "is saved as it is"),
     (Sabotage::AnswerBeforeCommit, "was said and not saved"),
     (Sabotage::ForgottenOutbox, "was never told of its end"),
     (Sabotage::NoFence, "come from one attempt at a time"),
     (Sabotage::IgnoredLimit, "spends no more than a heartbeat"),
     (Sabotage::UnpaidGrace, "spends no more than a heartbeat"),
-    (Sabotage::RaisedConcurrency, "jobs at once"),
+    (Sabotage::RaisedConcurrency, "has"),
+    (Sabotage::NoOwnerLimits, "owns"),
     (Sabotage::RepeatedToken, "counts its attempts up"),
     (Sabotage::PaidTwice, "is the cost of its attempts"),
     (Sabotage::NoTicks, "never ends"),

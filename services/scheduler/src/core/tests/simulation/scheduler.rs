@@ -104,6 +104,9 @@ impl Scheduler {
         if env.sabotage == Some(Sabotage::UnpaidGrace) {
             rules.grace = Seconds::default();
         }
+        if env.sabotage == Some(Sabotage::NoOwnerLimits) {
+            rules.owners.0.values_mut().for_each(|owner| owner.concurrency = None);
+        }
         self.core = Some(Core::new(rules, live.collect(), workers, env.agenda.now()));
         self.unsent = self.saved.outbox.iter().map(|(id, letter)| (*id, letter.clone())).collect();
         self.confirmed.clear();
