@@ -15,6 +15,7 @@ pub mod events;
 mod failure;
 mod ids;
 pub mod lease;
+mod month;
 pub mod names;
 pub mod schema;
 mod submit;
@@ -28,6 +29,7 @@ pub use envelope::{
 };
 pub use failure::{Failure, FailureClass, StopCause};
 pub use ids::{GpuClass, Incarnation, InvalidName, JobId, Profile, SweepId, Tier, WorkerId, Workload};
+pub use month::Month;
 pub use submit::{
     Estimate, JobAccepted, MAX_SUBMISSION_BYTES, Resources, RetryOverride, SpotUse, SubmitError, SubmitJob,
     TotalLimits,

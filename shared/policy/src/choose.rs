@@ -193,6 +193,12 @@ impl Terms {
         candidate.map_or_else(|| self.dearest(), |candidate| candidate.price.in_tier(placement.tier))
     }
 
+    /// What the same class costs on demand, in US dollars an hour: what a spot machine's price is held against.
+    pub fn on_demand_usd_per_hour(&self, placement: &Placement) -> f64 {
+        let candidate = self.candidates.iter().find(|candidate| candidate.gpu == placement.gpu);
+        candidate.map_or_else(|| self.usd_per_hour(placement), |candidate| candidate.price.usd_per_hour)
+    }
+
     /// The highest price per hour that an attempt can come to.
     pub(crate) fn dearest(&self) -> f64 {
         let tier = match self.spot {

@@ -9,6 +9,7 @@ use policy::{Charged, Placement, Terms, estimate, placements, resolve};
 
 use super::{
     Answer, Command, Core, JobEvent, Rules, Submission,
+    bill::Bill,
     job::{Job, Phase},
     ledger::Ledger,
     sweeps::TrialOf,
@@ -72,6 +73,7 @@ impl Core {
             granted: 0,
             attempts: Vec::new(),
             ledger: Ledger::default(),
+            bill: Bill::default(),
             charged: Charged::default(),
             outgrown_mib: None,
             unclaimed: Vec::new(),

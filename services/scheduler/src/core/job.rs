@@ -11,7 +11,7 @@ use contract::{
 use policy::{Charged, Placement, Terms};
 use serde::{Deserialize, Serialize};
 
-use super::{ledger::Ledger, sweeps::TrialOf};
+use super::{bill::Bill, ledger::Ledger, sweeps::TrialOf};
 
 /// How often a spot machine may be taken away in a row, without any progress, until a job stays on demand.
 const FRUITLESS_PREEMPTIONS: usize = 3;
@@ -45,6 +45,9 @@ pub(crate) struct Job {
     pub(crate) attempts: Vec<AttemptView>,
     /// Time and money of the attempts that are over, and of the waiting.
     pub(crate) ledger: Ledger,
+    /// The money of the attempts that are over, by month, class and tier.
+    #[serde(default)]
+    pub(crate) bill: Bill,
     /// What failures have used up of its budgets since it was last redriven.
     pub(crate) charged: Charged,
     /// The trial of a sweep that it is.

@@ -63,13 +63,15 @@ impl Job {
     /// can only lengthen it.
     pub(crate) fn close_attempt(&mut self, at: Timestamp) {
         let Some(attempt) = self.attempts.last_mut() else { return };
-        let (ran_ms, cost) = (ran_ms(attempt), attempt.usd);
-        let ended_at = at.max(attempt.leased_at).max(attempt.ended_at.unwrap_or_default());
+        let billed_to = attempt.ended_at.unwrap_or(attempt.leased_at);
+        let ended_at = at.max(billed_to);
         attempt.ended_at = Some(ended_at);
         let machine = Placement { gpu: attempt.gpu.clone(), tier: attempt.tier };
-        attempt.usd = usd(ended_at.since(attempt.leased_at), self.terms.usd_per_hour(&machine));
-        self.ledger.running_ms += self::ran_ms(attempt) - ran_ms;
-        self.ledger.usd += attempt.usd - cost;
+        let cost = usd(ended_at.since(billed_to), self.terms.usd_per_hour(&machine));
+        attempt.usd += cost;
+        self.ledger.usd += cost;
+        self.ledger.running_ms += millis(billed_to, ended_at);
+        self.bill.add(billed_to, ended_at, &machine, &self.terms);
         if matches!(self.phase, Phase::Running(_)) {
             self.since = ended_at;
         }
@@ -158,11 +160,6 @@ impl Phase {
     pub(crate) fn is_end(&self) -> bool {
         matches!(self, Self::Succeeded { .. } | Self::Dead { .. } | Self::Cancelled { .. })
     }
-}
-
-/// How long an attempt that is over ran; nothing while it runs.
-fn ran_ms(attempt: &AttemptView) -> u64 {
-    attempt.ended_at.map_or(0, |ended_at| millis(attempt.leased_at, ended_at))
 }
 
 fn millis(from: Timestamp, to: Timestamp) -> u64 {

@@ -6,6 +6,7 @@
 
 mod admit;
 mod attempts;
+mod bill;
 mod claims;
 mod control;
 mod desk;
@@ -32,14 +33,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use contract::{GpuClass, JobId, Seconds, SweepId, Timestamp, WorkerId, Workload};
 use policy::{GpuPrice, Owners, WorkloadPolicy};
 
-use self::{desk::Desk, workers::Workers};
 pub(crate) use self::{
+    bill::{Bill, BillLine},
     event::{Answer, Command, Event, JobEvent, Offer, Reach, Submission},
     job::Job,
     sweeps::Sweep,
     view::summary,
     workers::Worker,
 };
+use self::{desk::Desk, workers::Workers};
 
 /// What an operator has set.
 #[derive(Debug, Clone)]

@@ -6,21 +6,23 @@
 
 mod read;
 mod schema;
+mod spend;
 mod write;
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use contract::{
-    JobId, SweepId, Timestamp, WorkerId,
+    JobId, Month, SweepId, Timestamp, WorkerId,
     control::{GetHistory, History, ListJobs},
     sweep::ListSweeps,
 };
 use rusqlite::Connection;
 
-use crate::core::{Job, Sweep, Worker};
+use crate::core::{Bill, Job, Sweep, Worker};
 
 /// The database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +120,7 @@ pub(crate) struct JobRow {
     owner: String,
     workload: String,
     sweep: Option<String>,
+    bill: Bill,
     body: String,
 }
 
@@ -215,6 +218,13 @@ impl Store {
     /// A page of jobs, newest first, and whether there are older ones.
     pub(crate) async fn list(&self, query: ListJobs) -> Result<(Vec<Job>, bool), StoreError> {
         self.with(move |connection| read::list(connection, &query)).await
+    }
+
+    /// The money of a month by owner, in US dollars: of all jobs there are and of those that were removed, the attempts
+    /// that run included up to when they were last saved.
+    #[cfg_attr(not(test), expect(dead_code, reason = "what the caps of a month will begin from"))]
+    pub(crate) async fn spent(&self, month: Month) -> Result<BTreeMap<String, f64>, StoreError> {
+        self.with(move |connection| spend::by_owner(connection, month)).await
     }
 
     /// A page of a job's history; `None` when there is no such job.

@@ -60,6 +60,22 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT;
     CREATE INDEX live_sweeps ON sweeps (seq) WHERE is_end = 0;
 ",
+    "
+    CREATE TABLE spend (
+        job_id TEXT NOT NULL,
+        month TEXT NOT NULL,
+        gpu TEXT NOT NULL,
+        tier TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        workload TEXT NOT NULL,
+        sweep TEXT,
+        ms INTEGER NOT NULL,
+        usd REAL NOT NULL,
+        usd_on_demand REAL NOT NULL,
+        PRIMARY KEY (job_id, month, gpu, tier)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX spend_by_month ON spend (month, owner, usd);
+",
 ];
 
 /// How long another program that reads the file, a backup say, is waited for.

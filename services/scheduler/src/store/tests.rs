@@ -204,6 +204,50 @@ async fn a_removed_job_is_gone_with_its_history_and_its_name_stays_taken() {
 }
 
 #[tokio::test]
+async fn what_was_spent_is_summed_by_owner_and_month_and_outlives_the_job() {
+    let file = File::new();
+    let store = file.open().await;
+    let mut scene = Scene::new(rules());
+    scene.play(&[
+        "hello w1 t4",
+        "hello w2 t4 spot",
+        "submit a owner=ann",
+        "claim w1 a.1",
+        "live 60s w1=a.1@9 w2",
+        "submit b owner=bob resources.spot=only",
+        "claim w2 b.1",
+        "live 60s w1=a.1@19 w2=b.1@5",
+    ]);
+    let spent = async || {
+        let months: Vec<Month> = vec![Month::of(START), Month::of(START).next()];
+        let mut said = Vec::new();
+        for month in months {
+            for (owner, usd) in store.spent(month).await.unwrap() {
+                // An hour of a T4 is 0.35 USD on demand and 0.14 USD spot: whole seconds come out.
+                let seconds = usd / if owner == "ann" { 0.35 } else { 0.14 } * 3600.0;
+                said.push(format!("{month} {owner} {seconds:.3} s"));
+            }
+        }
+        said.join(", ")
+    };
+    let running = ["a", "b"].map(|name| row(&scene, name)).to_vec();
+    commit(&store, Changes { jobs: running, ..Changes::default() }).await;
+    assert_eq!(spent().await, "2001-09 ann 20.000 s, 2001-10 ann 100.000 s, 2001-10 bob 60.000 s");
+
+    scene.play(&["ended w2 b.1@6 ok", "live 30s w1=a.1@29", "ended w1 a.1@30 ok"]);
+    let ended =
+        Arc::new(Changes { jobs: ["a", "b"].map(|name| row(&scene, name)).to_vec(), ..Changes::default() });
+    let expected = "2001-09 ann 20.000 s, 2001-10 ann 130.000 s, 2001-10 bob 60.000 s";
+    for _ in 0..2 {
+        store.commit(ended.clone()).await.unwrap();
+        assert_eq!(spent().await, expected, "a batch that is written again adds nothing");
+    }
+
+    commit(&store, Changes { removed: vec![id("a"), id("b")], ..Changes::default() }).await;
+    assert_eq!(spent().await, expected, "money that is spent stays spent");
+}
+
+#[tokio::test]
 async fn a_database_of_a_later_release_is_left_alone() {
     let file = File::new();
     drop(file.open().await);
@@ -212,7 +256,7 @@ async fn a_database_of_a_later_release_is_left_alone() {
     let error = Store::open(&file.path).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the database has schema 99, and this release knows 3; upgrade it, or restore a backup"
+        "the database has schema 99, and this release knows 4; upgrade it, or restore a backup"
     );
 }
 

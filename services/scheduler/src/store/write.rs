@@ -3,7 +3,7 @@
 use contract::JobId;
 use rusqlite::{Connection, Transaction, params};
 
-use super::{Changes, Entry, JobRow, Letter, StoreError, SweepRow};
+use super::{Changes, Entry, JobRow, Letter, StoreError, SweepRow, spend};
 use crate::core::{Job, Sweep};
 
 /// Events that are kept of a job.
@@ -46,8 +46,10 @@ fn save_jobs(transaction: &Transaction<'_>, jobs: &[JobRow]) -> Result<(), Store
         "INSERT INTO jobs (id, state, is_end, owner, workload, body, sweep) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (id) DO UPDATE SET state = ?2, is_end = ?3, body = ?6",
     )?;
-    for JobRow { id, state, is_end, owner, workload, sweep, body } in jobs {
+    for job in jobs {
+        let JobRow { id, state, is_end, owner, workload, sweep, body, .. } = job;
         save.execute(params![id, state, is_end, owner, workload, body, sweep])?;
+        spend::save(transaction, job)?;
     }
     Ok(())
 }
@@ -105,6 +107,7 @@ impl From<&Job> for JobRow {
             owner: job.submission.owner.clone(),
             workload: job.submission.workload.to_string(),
             sweep: job.trial.as_ref().map(|trial| trial.sweep.to_string()),
+            bill: job.bill_so_far(),
             body: serde_json::to_string(job).expect("a job has string keys only"),
         }
     }

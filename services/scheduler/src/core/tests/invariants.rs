@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use contract::control::JobState;
+use contract::{Tier, control::JobState};
 
 use crate::core::{
     Core, Job,
@@ -59,6 +59,7 @@ fn ledger_adds_up(job: &Job) {
     let usd: f64 = over.map(|(attempt, _)| attempt.usd).sum();
     assert_eq!(job.ledger.running_ms, running, "the ledger of {} is the time of its attempts", job.id);
     assert!((job.ledger.usd - usd).abs() < 1e-9, "the ledger of {} is the cost of its attempts", job.id);
+    bill_adds_up(job);
     let charges = job.attempts.iter().filter(|attempt| attempt.charged_to.is_some()).count() as u32;
     let charged = job.ledger.charged;
     assert_eq!(
@@ -69,4 +70,26 @@ fn ledger_adds_up(job: &Job) {
     );
     let open = job.attempts.iter().filter(|attempt| attempt.ended_at.is_none()).count();
     assert_eq!(open, usize::from(job.state() == JobState::Running), "{} has one attempt open", job.id);
+}
+
+/// The bill is the ledger, line by line.
+fn bill_adds_up(job: &Job) {
+    let lines = job.bill.lines();
+    let ms: u64 = lines.iter().map(|line| line.ms).sum();
+    let usd: f64 = lines.iter().map(|line| line.usd).sum();
+    assert_eq!(job.ledger.running_ms, ms, "the bill of {} is the time of its ledger: {lines:?}", job.id);
+    assert!(
+        (job.ledger.usd - usd).abs() < 1e-9,
+        "the bill of {} is the money of its ledger: {lines:?}",
+        job.id
+    );
+    for line in lines {
+        let saves = line.usd < line.usd_on_demand;
+        assert_eq!(
+            saves,
+            line.tier == Tier::Spot && 0.0 < line.usd,
+            "{} saves on spot only: {line:?}",
+            job.id
+        );
+    }
 }

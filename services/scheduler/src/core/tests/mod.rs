@@ -3,6 +3,7 @@
 //! A transcript is a script, one event a line, and below each line, indented, what the core said. [`check`] plays the
 //! script again and compares. `docs/scheduler.md` holds the table of transitions, and `transitions` plays every cell.
 
+mod bills;
 mod invariants;
 mod properties;
 pub(crate) mod scene;

@@ -15,8 +15,8 @@ use super::spell::spell;
 use crate::core::{Answer, Command, Core, Event, Job, Reach, Rules, Submission, Worker};
 
 const TICK: Duration = Duration::from_millis(250);
-/// The scripts' clock begins here.
-pub(crate) const START: Timestamp = Timestamp(1_000_000_000_000);
+/// The scripts' clock begins here: twenty seconds before a month ends, so that bills are split.
+pub(crate) const START: Timestamp = Timestamp(1_001_894_380_000);
 
 pub(crate) struct Scene {
     pub(crate) core: Core,

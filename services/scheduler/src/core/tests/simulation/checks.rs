@@ -238,6 +238,7 @@ fn is_saved(kept: &Job, job: &Job) -> bool {
     is_same_phase
         && kept.granted == job.granted
         && kept.ledger == job.ledger
+        && kept.bill == job.bill
         && kept.charged == job.charged
         && kept.terms == job.terms
         && attempts.0 == attempts.1

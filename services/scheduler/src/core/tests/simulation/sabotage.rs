@@ -23,12 +23,14 @@ pub(super) enum Sabotage {
     RepeatedToken,
     /// A scheduler that starts again has paid twice.
     PaidTwice,
+    /// A scheduler that starts again has lost the bills.
+    LostBill,
     /// Nobody tells the core that time passes.
     NoTicks,
 }
 
 /// Each broken rule, with words of the promise that it breaks.
-pub(super) const ALL: [(Sabotage, &str); 11] = [
+pub(super) const ALL: [(Sabotage, &str); 12] = [
     (Sabotage::UnsavedLease, "is saved as it is"),
     (Sabotage::AnswerBeforeCommit, "was said and not saved"),
     (Sabotage::ForgottenOutbox, "was never told of its end"),
@@ -39,5 +41,6 @@ pub(super) const ALL: [(Sabotage, &str); 11] = [
     (Sabotage::NoOwnerLimits, "owns"),
     (Sabotage::RepeatedToken, "counts its attempts up"),
     (Sabotage::PaidTwice, "is the cost of its attempts"),
+    (Sabotage::LostBill, "is the time of its ledger"),
     (Sabotage::NoTicks, "never ends"),
 ];

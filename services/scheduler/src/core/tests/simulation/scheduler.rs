@@ -10,7 +10,7 @@ use super::{
     env::{Env, Happening},
     sabotage::Sabotage,
 };
-use crate::core::{Answer, Command, Core, Event, Job, JobEvent, Offer, Reach, Worker, job::Phase};
+use crate::core::{Answer, Bill, Command, Core, Event, Job, JobEvent, Offer, Reach, Worker, job::Phase};
 
 /// What a killed scheduler leaves behind.
 #[derive(Default)]
@@ -91,6 +91,7 @@ impl Scheduler {
         for job in self.saved.jobs.values_mut() {
             match env.sabotage {
                 Some(Sabotage::RepeatedToken) => job.granted = job.granted.saturating_sub(1),
+                Some(Sabotage::LostBill) => job.bill = Bill::default(),
                 Some(Sabotage::PaidTwice) => job.ledger.usd *= 2.0,
                 _ => {}
             }
