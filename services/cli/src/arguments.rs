@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    artifacts, cancel, checkpoints, completions, estimate, logs, ls, retry, rm, show, submit, sweep, up,
-    watch,
+    artifacts, cancel, checkpoints, completions, cost, estimate, logs, ls, retry, rm, show, submit, sweep,
+    up, watch,
 };
 
 /// Trains image models on the GPUs you have, and finishes what it starts.
@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Workers,
     /// Say what a job would come to at worst, without asking for it.
     Estimate(estimate::Arguments),
+    /// Say what was spent, and where.
+    Cost(cost::Arguments),
     /// Look for what is wrong with this installation and say what to do.
     Doctor,
     /// Print a script that completes commands in a shell.

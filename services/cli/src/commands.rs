@@ -4,6 +4,7 @@ pub(crate) mod artifacts;
 pub(crate) mod cancel;
 pub(crate) mod checkpoints;
 pub(crate) mod completions;
+pub(crate) mod cost;
 pub(crate) mod doctor;
 pub(crate) mod estimate;
 pub(crate) mod logs;
@@ -42,6 +43,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Sweep(arguments) => sweep::run(arguments, &context()?).await,
         Command::Workers => workers::run(&context()?).await,
         Command::Estimate(arguments) => estimate::run(arguments, &context()?).await,
+        Command::Cost(arguments) => cost::run(arguments, &context()?).await,
         // These two must work where the settings do not.
         Command::Doctor => doctor::run(config, json).await,
         Command::Completions(arguments) => completions::run(&arguments),

@@ -15,12 +15,14 @@ macro_rules! scheduler_request {
     };
 }
 
+mod cost;
 mod queries;
 mod requests;
 mod state;
 mod view;
 mod workers;
 
+pub use cost::{Cost, CostGroup, CostLine, CostSum, GetCost};
 pub use queries::{EstimateJob, EstimateReply, GetHistory, GetJob, History, HistoryEntry, JobList, ListJobs};
 pub use requests::{CancelJob, RedriveJob, RemoveJob};
 pub use state::JobState;

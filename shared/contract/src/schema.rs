@@ -62,6 +62,8 @@ pub fn visit_messages(visitor: &mut impl Visitor) {
     visitor.visit::<control::RemoveJob>();
     visitor.visit::<control::EstimateJob>();
     visitor.visit::<control::EstimateReply>();
+    visitor.visit::<control::GetCost>();
+    visitor.visit::<control::Cost>();
     visitor.visit::<sweep::SubmitSweep>();
     visitor.visit::<sweep::SweepView>();
     visitor.visit::<sweep::GetSweep>();

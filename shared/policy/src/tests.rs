@@ -3,6 +3,7 @@
 mod choosing;
 mod classifying;
 mod conformance;
+mod costing;
 mod deciding;
 mod forecasting;
 mod resolving;

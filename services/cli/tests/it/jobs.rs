@@ -49,6 +49,19 @@ async fn every_other_question_has_its_answer() {
     assert!(workers.stdout.contains("gpu-host-0"), "{workers:?}");
     let estimate = world.run(&["estimate", "--workload=classifier", "--data=cats"]).await;
     assert!(estimate.stdout.contains("at worst"), "{estimate:?}");
+    let cost = world.run(&["cost"]).await;
+    assert!(cost.stdout.contains("vision-team  l4 spot"), "{cost:?}");
+    assert!(cost.stdout.lines().last().unwrap().starts_with("total  "), "{cost:?}");
+    let by_class = world.run(&["cost", "--by", "class", "--json"]).await.json();
+    assert_eq!(
+        (by_class["lines"][1]["tier"].as_str(), by_class["lines"][1].get("group")),
+        (Some("spot"), None)
+    );
+    let month = world.run(&["cost", "--month", "2026-11", "--owner", "ann"]).await;
+    assert!(month.stdout.contains("2026-11"), "{month:?}");
+    let no_month = world.run(&["cost", "--month", "11/2026"]).await;
+    assert_eq!(no_month.code, Some(2));
+    assert!(no_month.stderr.contains("\"11/2026\" is not a month; write 2026-11"), "{no_month:?}");
     let checkpoints = world.run(&["checkpoints", "cats-1", "--verify"]).await;
     assert_eq!(checkpoints.code, Some(1), "one is damaged: {checkpoints:?}");
     let fetched = world.run(&["checkpoints", "cats-1", "--fetch", "final"]).await;

@@ -7,8 +7,9 @@ use contract::{
     JobId, Message, Refusal, Refused, SubmitJob, Timestamp,
     checkpoints::{CheckpointList, ListCheckpoints, RemoveHistory, Removed},
     control::{
-        CancelJob, EstimateJob, EstimateReply, GetHistory, GetJob, History, HistoryEntry, JobList, JobState,
-        JobSummary, JobView, ListJobs, ListWorkers, RedriveJob, RemoveJob, WorkerList, WorkerView,
+        CancelJob, Cost, CostGroup, CostLine, EstimateJob, EstimateReply, GetCost, GetHistory, GetJob,
+        History, HistoryEntry, JobList, JobState, JobSummary, JobView, ListJobs, ListWorkers, RedriveJob,
+        RemoveJob, WorkerList, WorkerView,
     },
     events::Event,
     names::{CHECKPOINT_REQUESTS, SCHEDULER_JOBS, SCHEDULER_REQUESTS},
@@ -116,6 +117,15 @@ fn reply(to: &ReplyTo, kind: &str, value: Value, jobs: &mut Vec<JobView>) -> Out
         }
         GetHistory::KIND => Outgoing::reply(to, &history(value["after"].as_u64().unwrap())),
         EstimateJob::KIND => Outgoing::reply(to, &golden::<EstimateReply>()),
+        GetCost::KIND => {
+            let asked: GetCost = serde_json::from_value(value).unwrap();
+            let example: Cost = golden();
+            // The month says that the question arrived as it was asked.
+            let name = asked.until.map_or_else(|| "vision-team".into(), |month| month.to_string());
+            let group = (asked.by != CostGroup::Class).then_some(name);
+            let lines = example.lines.into_iter().map(|line| CostLine { group: group.clone(), ..line });
+            Outgoing::reply(to, &Cost { lines: lines.collect(), ..example })
+        }
         ListWorkers::KIND => Outgoing::reply(to, &workers()),
         ListCheckpoints::KIND => Outgoing::reply(to, &golden::<CheckpointList>()),
         RemoveHistory::KIND => Outgoing::reply(to, &golden::<Removed>()),

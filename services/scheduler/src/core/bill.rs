@@ -32,6 +32,11 @@ pub(crate) struct BillLine {
 }
 
 impl Bill {
+    /// How much less it comes to than the same time on demand.
+    pub(super) fn saved_usd(&self) -> f64 {
+        self.lines.iter().map(|line| line.usd_on_demand - line.usd).sum()
+    }
+
     /// The lines.
     pub(crate) fn lines(&self) -> &[BillLine] {
         &self.lines
@@ -62,11 +67,19 @@ impl Bill {
 impl Job {
     /// The bill, the attempt that runs included up to when its holder was last heard: what the job is sure to pay.
     pub(crate) fn bill_so_far(&self) -> Bill {
+        match &self.phase {
+            Phase::Running(lease) => self.bill_until(lease.heard_at),
+            _ => self.bill.clone(),
+        }
+    }
+
+    /// The bill, the attempt that runs included up to a moment.
+    pub(super) fn bill_until(&self, moment: Timestamp) -> Bill {
         let mut bill = self.bill.clone();
-        if let (Phase::Running(lease), Some(attempt)) = (&self.phase, self.attempts.last())
+        if let (Phase::Running(_), Some(attempt)) = (&self.phase, self.attempts.last())
             && attempt.ended_at.is_none()
         {
-            bill.add(attempt.leased_at, lease.heard_at, &self.placement, &self.terms);
+            bill.add(attempt.leased_at, moment, &self.placement, &self.terms);
         }
         bill
     }

@@ -110,6 +110,7 @@ impl Job {
             backing_off: seconds(self.ledger.backing_off_ms + waiting.backing_off_ms),
             running: seconds(self.ledger.running_ms + self.running(now).as_millis() as u64),
             usd: self.spent(now),
+            saved_usd: self.bill_until(now).saved_usd(),
             retries: charged.retries,
             losses: charged.losses,
             preemptions: charged.preemptions,

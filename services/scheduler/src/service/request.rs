@@ -3,7 +3,9 @@
 use broker::Delivery;
 use contract::{
     DecodeError, Message, SubmitJob, SubmitSweep,
-    control::{CancelJob, EstimateJob, GetHistory, GetJob, ListJobs, ListWorkers, RedriveJob, RemoveJob},
+    control::{
+        CancelJob, EstimateJob, GetCost, GetHistory, GetJob, ListJobs, ListWorkers, RedriveJob, RemoveJob,
+    },
     events::{
         AttemptCheckpointed, AttemptEnded, AttemptMetrics, AttemptNote, AttemptProgress, AttemptStarted,
     },
@@ -74,6 +76,7 @@ pub(super) fn request(delivery: &Delivery) -> Result<Said, DecodeError> {
         CancelSweep::KIND => Event::CancelSweep(delivery.decode::<CancelSweep>()?.sweep_id),
         ResumeSweep::KIND => Event::ResumeSweep(delivery.decode()?),
         ListSweeps::KIND => return Ok(Said::Query(Query::Sweeps(delivery.decode()?))),
+        GetCost::KIND => return Ok(Said::Query(Query::Cost(delivery.decode()?))),
         ListJobs::KIND => return Ok(Said::Query(Query::List(delivery.decode()?))),
         GetHistory::KIND => return Ok(Said::Query(Query::History(delivery.decode()?))),
         _ => return Err(DecodeError::WrongKind { found: kind, expected: "request to the scheduler" }),

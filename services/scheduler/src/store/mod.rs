@@ -17,7 +17,7 @@ use std::{
 
 use contract::{
     JobId, Month, SweepId, Timestamp, WorkerId,
-    control::{GetHistory, History, ListJobs},
+    control::{CostLine, GetCost, GetHistory, History, ListJobs},
     sweep::ListSweeps,
 };
 use rusqlite::Connection;
@@ -225,6 +225,11 @@ impl Store {
     #[cfg_attr(not(test), expect(dead_code, reason = "what the caps of a month will begin from"))]
     pub(crate) async fn spent(&self, month: Month) -> Result<BTreeMap<String, f64>, StoreError> {
         self.with(move |connection| spend::by_owner(connection, month)).await
+    }
+
+    /// What was spent, summed as the question says: in the order of the groups, within one the dearest first.
+    pub(crate) async fn cost(&self, query: GetCost) -> Result<Vec<CostLine>, StoreError> {
+        self.with(move |connection| spend::cost(connection, &query)).await
     }
 
     /// A page of a job's history; `None` when there is no such job.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use contract::{
     JobId,
-    control::{GetHistory, JobState, ListJobs},
+    control::{CostGroup, CostLine, GetCost, GetHistory, JobState, ListJobs},
 };
 use tempfile::TempDir;
 
@@ -245,6 +245,62 @@ async fn what_was_spent_is_summed_by_owner_and_month_and_outlives_the_job() {
 
     commit(&store, Changes { removed: vec![id("a"), id("b")], ..Changes::default() }).await;
     assert_eq!(spent().await, expected, "money that is spent stays spent");
+}
+
+#[tokio::test]
+async fn money_is_summed_by_whatever_is_asked_for() {
+    let file = File::new();
+    let store = file.open().await;
+    let mut scene = Scene::new(rules());
+    // Two trials of a sweep, and a job of somebody else; both cross the end of the month.
+    scene.play(&[
+        "hello w1 t4",
+        "hello w2 t4 spot",
+        "hello w3 l4",
+        "submit b owner=bob resources.gpu=[\"t4\",\"l4\"] resources.spot=allow",
+        "claim w2 b.1",
+        "sweep s job.owner=ann job.resources.gpu=[\"t4\"] search.params={\"epochs\":[1,2]} concurrency=1",
+        "claim w1 s-1.1",
+        "live 30s w1=s-1.1@1 w2=b.1@1 w3",
+        "ended w1 s-1.1 ok",
+        "ended w2 b.1 ok",
+        "claim w1 s-2.1",
+        "live 60s w1=s-2.1@1",
+    ]);
+    let names = ["s-1", "s-2", "b"];
+    let jobs = names.map(|name| row(&scene, name)).to_vec();
+    commit(&store, Changes { jobs, ..Changes::default() }).await;
+
+    let cost = async |query: GetCost| {
+        let mut said = Vec::new();
+        for CostLine { group, gpu, tier, sum } in store.cost(query).await.unwrap() {
+            let group = group.unwrap_or_else(|| "-".into());
+            let cents = [sum.usd * 100.0, sum.saved_usd * 100.0];
+            said.push(format!("{group} {gpu} {tier} {}: {:.4}, {:.4}", sum.running, cents[0], cents[1]));
+        }
+        said.join("; ")
+    };
+    let by = |by| GetCost { by, ..GetCost::default() };
+    let september: Month = "2001-09".parse().unwrap();
+    let of_ann = "t4 on-demand 1m 30s: 0.8750, 0.0000";
+    let of_bob = "t4 spot 30s: 0.1167, 0.1750";
+    assert_eq!(cost(by(CostGroup::Owner)).await, format!("ann {of_ann}; bob {of_bob}"));
+    assert_eq!(cost(by(CostGroup::Sweep)).await, format!("s {of_ann}; - {of_bob}"));
+    assert_eq!(cost(by(CostGroup::Class)).await, format!("- {of_ann}; - {of_bob}"));
+    assert_eq!(
+        cost(by(CostGroup::Workload)).await,
+        format!("classifier {of_ann}; classifier {of_bob}"),
+        "the dearest first"
+    );
+    let months = "2001-09 t4 on-demand 20s: 0.1944, 0.0000; 2001-09 t4 spot 20s: 0.0778, 0.1167; \
+                  2001-10 t4 on-demand 1m 10s: 0.6806, 0.0000; 2001-10 t4 spot 10s: 0.0389, 0.0583";
+    assert_eq!(cost(by(CostGroup::Month)).await, months);
+    let only = GetCost { until: Some(september), owner: Some("bob".into()), ..by(CostGroup::Owner) };
+    assert_eq!(cost(only).await, "bob t4 spot 20s: 0.0778, 0.1167");
+    let later = GetCost { since: Some(september.next().next()), ..by(CostGroup::Owner) };
+    assert_eq!(cost(later).await, "");
+    let others = GetCost { workload: Some("dit".parse().unwrap()), ..by(CostGroup::Owner) };
+    assert_eq!(cost(others).await, "");
 }
 
 #[tokio::test]

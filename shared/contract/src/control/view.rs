@@ -130,6 +130,9 @@ pub struct LedgerView {
     pub running: Seconds,
     /// Money, in US dollars.
     pub usd: f64,
+    /// How much less that is than the same time on demand.
+    #[serde(default)]
+    pub saved_usd: f64,
     /// Failures charged to the retries.
     pub retries: u32,
     /// Failures charged to the losses.

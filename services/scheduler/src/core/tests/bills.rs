@@ -37,7 +37,21 @@ fn an_attempt_is_billed_to_the_month_the_class_and_the_tier_it_ran_in() {
         "2001-10 t4 spot 30.0 s 0.001167 of 0.002917 USD",
         "2001-10 l4 on-demand 10.0 s 0.001667 of 0.001667 USD",
     ];
-    assert_eq!(lines(&job(&scene, "a").bill), expected);
+    let job = job(&scene, "a");
+    assert_eq!(lines(&job.bill), expected);
+    let saved = job.ledger_view(scene.now).saved_usd;
+    assert!(
+        (saved - 50.0 / 3600.0 * (0.35 - 0.14)).abs() < 1e-12,
+        "the ledger says what spot saved: {saved}"
+    );
+}
+
+#[test]
+fn an_attempt_that_runs_has_saved_something_already() {
+    let mut scene = Scene::new(rules());
+    scene.play(&["hello w1 t4 spot", "submit a resources.spot=only", "claim w1 a.1", "wait 5s"]);
+    let saved = job(&scene, "a").ledger_view(scene.now).saved_usd;
+    assert!((saved - 5.0 / 3600.0 * (0.35 - 0.14)).abs() < 1e-12, "{saved}");
 }
 
 #[test]
