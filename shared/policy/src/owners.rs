@@ -1,4 +1,4 @@
-//! `[owners]`: what each owner of jobs may have at once, and how the owners share.
+//! `[owners]`: what each owner of jobs may have at once and spend, and how the owners share.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +17,9 @@ pub struct OwnerPolicy {
     /// The owner's part where several wait: one of weight 2 gets twice as much as one of weight 1.
     #[serde(default)]
     pub weight: Option<u32>,
+    /// What the owner's jobs may cost in a calendar month, in US dollars; no limit when absent, or `inf`.
+    #[serde(default)]
+    pub monthly_usd: Option<f64>,
 }
 
 /// `[owners]`: every entry by name.
@@ -33,6 +36,11 @@ impl Owners {
     /// An owner's part, 1 or more.
     pub fn weight(&self, owner: &str) -> u32 {
         self.first_of(owner, |policy| policy.weight).unwrap_or(1).max(1)
+    }
+
+    /// What the owner's jobs may cost in a month, in US dollars, if there is a limit.
+    pub fn monthly_usd(&self, owner: &str) -> Option<f64> {
+        self.first_of(owner, |policy| policy.monthly_usd).filter(|usd| usd.is_finite())
     }
 
     /// What the owner's own entry says, or else the one for all.

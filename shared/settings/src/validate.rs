@@ -71,6 +71,9 @@ impl Settings {
             if let Some(weight) = owner.weight {
                 require((1..=1000).contains(&weight), format!("owners.{name}.weight"), weight, "1 to 1000")?;
             }
+            let usd = owner.monthly_usd.unwrap_or(0.0);
+            let right = "a number of dollars, 0 or more, or inf for no limit";
+            require(0.0 <= usd, format!("owners.{name}.monthly_usd"), usd, right)?;
         }
         Ok(())
     }

@@ -52,7 +52,7 @@ pub(crate) fn stopped(cause: StopCause, detail: Option<&str>) -> AttemptEnd {
         StopCause::Preempted => (FailureClass::Preempted, "the worker was told to stop"),
         StopCause::Timeout => (FailureClass::Timeout, "the attempt used up its time"),
         StopCause::Budget => {
-            (FailureClass::Budget, "going on would have passed the job's cap of money or total time")
+            (FailureClass::Budget, "going on would have passed a cap of money, or the job's total time")
         }
     };
     let message = detail.map_or_else(|| text.to_owned(), |detail| format!("{text}; {detail}"));

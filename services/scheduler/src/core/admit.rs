@@ -78,6 +78,8 @@ impl Core {
             outgrown_mib: None,
             unclaimed: Vec::new(),
             offered_since: now,
+            planned: contract::Seconds::default(),
+            lost: Vec::new(),
             considered: Vec::new(),
             trial,
         };
@@ -124,6 +126,7 @@ impl Rules {
         if submission.workload.as_str() == classifier::WORKLOAD {
             ClassifierParams::parse(&submission.params).map_err(|error| invalid(error.to_string()))?;
         }
+        self.refuse_what_no_month_pays_for(&submission.owner, &terms)?;
         Ok(terms)
     }
 }

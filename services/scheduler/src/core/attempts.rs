@@ -43,7 +43,7 @@ impl Core {
         note_progress(job, ended.progress, ended.resumed_from_step);
         match ended.end {
             AttemptEnd::Succeeded(result) => {
-                job.close_attempt(ended_at);
+                self.desk.close_attempt(job, ended_at);
                 if heard_at.is_none() {
                     self.desk.forgive(job);
                 }

@@ -1,15 +1,19 @@
 //! Granting leases: the one place where an attempt comes to be.
 
+use std::time::Duration;
+
+use contract::{
+    Failure, FailureClass, StopCause,
+    control::AttemptView,
+    events::JobLeased,
+    lease::{Claim, ClaimAnswer, Grant, Progress},
+};
+
 use super::{
     Answer, Command, Core, JobEvent,
     desk::Desk,
     job::{Job, Lease, Phase},
-};
-use contract::{
-    Failure, FailureClass,
-    control::AttemptView,
-    events::JobLeased,
-    lease::{Claim, ClaimAnswer, Grant, Progress},
+    money::{Allowance, Shortage},
 };
 
 impl Core {
@@ -65,11 +69,8 @@ impl Desk {
 
     /// Grants the next attempt, if no limit speaks against another one and the job has something left to spend.
     fn grant(&mut self, job: &mut Job, claim: &Claim) -> ClaimAnswer {
-        let placement = self.workers.get(&claim.worker).map(|worker| worker.queue().placement);
-        let placement = placement.unwrap_or_else(|| job.placement.clone());
-        let shortage = self.shortage(job, &placement);
-        if job.left(self.now).is_spent() || shortage.is_some() {
-            self.run_dry(job, shortage.as_ref());
+        if job.left(self.now).is_spent() {
+            self.run_dry(job, None);
             return refused(format!("{} has ended: {}", job.id, job.state()));
         }
         if let Some(limit) = self.limit(job) {
@@ -91,7 +92,7 @@ impl Desk {
         let heard_at = lease.heard_at;
         match self.conclude(job, Failure::new(FailureClass::Lost, why), heard_at) {
             Some(_) => {
-                self.note_retry(job, std::time::Duration::ZERO);
+                self.note_retry(job, Duration::ZERO);
                 self.lease(job, claim)
             }
             None => refused(format!("{} has ended: {}", job.id, job.state())),
@@ -100,11 +101,21 @@ impl Desk {
 
     fn lease(&mut self, job: &mut Job, claim: &Claim) -> ClaimAnswer {
         let now = self.now;
-        if let Some(worker) = self.workers.get(&claim.worker) {
-            let placement = worker.queue().placement;
-            self.place(job, placement);
-        }
-        let limit = self.run_limit(job, job.terms.timeout.to_duration(), job.left(now));
+        let placement = self.workers.get(&claim.worker).map(|worker| worker.queue().placement);
+        let placement = placement.unwrap_or_else(|| job.placement.clone());
+        let limit = match self.next_allowance(job, &placement) {
+            Ok(limit) => limit,
+            Err(shortage) => {
+                let answer = refused(format!("{} is not paid for: {}", job.id, self.lacks(job, &shortage)));
+                // One that lies elsewhere was put where it can be paid for.
+                if !matches!(job.phase, Phase::Offered { .. }) || job.placement == placement {
+                    self.go_without(job, &shortage);
+                }
+                return answer;
+            }
+        };
+        self.place(job, placement);
+        job.settle_losses(now, self.rules.lease.to_duration() + self.rules.grace.to_duration());
         let lease = Lease {
             worker: claim.worker.clone(),
             incarnation: claim.incarnation,
@@ -114,6 +125,7 @@ impl Desk {
             confirmed: false,
             run_limit: limit.time.into(),
             limit_cause: limit.cause,
+            limited_by: limit.purse,
             warned: false,
             cancelled_at: None,
             cancelled_for: None,
@@ -149,12 +161,18 @@ impl Desk {
     fn grant_again(&mut self, job: &mut Job, lease: Lease) -> Grant {
         let now = self.now;
         job.begin_later(now);
-        let limit = self.run_limit(job, job.terms.timeout.to_duration(), job.left(now));
+        let over = |shortage: Shortage| Allowance {
+            time: Duration::ZERO,
+            cause: StopCause::Budget,
+            purse: Some(shortage.purse),
+        };
+        let limit = self.next_allowance(job, &job.placement).unwrap_or_else(over);
         let lease = Lease {
             granted_at: now,
             heard_at: now,
             run_limit: limit.time.into(),
             limit_cause: limit.cause,
+            limited_by: limit.purse,
             ..lease
         };
         self.enter(job, Phase::Running(lease.clone()));

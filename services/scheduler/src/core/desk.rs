@@ -9,6 +9,7 @@ use super::{
     Command, JobEvent, Offer, Rules, Worker,
     index::{Index, Queue},
     job::{Job, Phase},
+    money::Purses,
     sweeps::Sweeps,
     workers::Workers,
 };
@@ -19,6 +20,7 @@ pub(super) struct Desk {
     pub(super) workers: Workers,
     pub(super) index: Index,
     pub(super) sweeps: Sweeps,
+    pub(super) purses: Purses,
     pub(super) now: Timestamp,
     /// How many jobs have been accepted.
     pub(super) arrivals: u64,
@@ -41,6 +43,7 @@ impl Desk {
             workers,
             index: Index::default(),
             sweeps: Sweeps::default(),
+            purses: Purses::default(),
             now,
             arrivals: 0,
             quiet_until,
@@ -59,6 +62,7 @@ impl Desk {
         job.enter_waiting(self.now);
         job.phase = phase;
         self.index.insert(job, &self.rules);
+        self.purses.note(job, &self.rules);
         self.sweeps.note(job);
         self.save(job);
     }

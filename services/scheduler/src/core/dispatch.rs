@@ -8,6 +8,7 @@ use super::{
     Core,
     desk::{Desk, queue_of},
     lines::{Claimant, Lane, Lanes, Urgency},
+    money::Purse,
 };
 
 /// Offers that may lie in a queue at once, however few slots its workers have.
@@ -26,11 +27,12 @@ impl Core {
     fn offer(&mut self, job_id: &JobId, placement: Placement) {
         let Some(job) = self.jobs.get_mut(job_id) else { return };
         match self.desk.within_means(job, placement) {
-            Ok(placement) => {
+            Ok((placement, allowance)) => {
                 self.desk.index.lines.serve(job, self.desk.now);
-                self.desk.offer(job, placement);
+                self.desk.offer(job, placement, &allowance);
             }
-            Err(shortage) => self.desk.run_dry(job, Some(&shortage)),
+            Err(shortage) if shortage.purse == Purse::Job => self.desk.run_dry(job, Some(&shortage)),
+            Err(shortage) => self.desk.go_without(job, &shortage),
         }
     }
 }

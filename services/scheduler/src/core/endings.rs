@@ -34,7 +34,7 @@ impl Desk {
         ended_at: Timestamp,
     ) -> Option<Duration> {
         let now = self.now;
-        job.close_attempt(ended_at);
+        self.close_attempt(job, ended_at);
         if let Some(attempt) = job.attempts.last_mut() {
             attempt.failure = Some(failure.clone());
         }
@@ -44,6 +44,12 @@ impl Desk {
             let cause = lease.cancelled_for;
             self.finish(job, Phase::Cancelled { at: now, cause });
             return None;
+        }
+        if failure.class == FailureClass::Budget && self.waits_for_money(job) {
+            return Some(Duration::ZERO);
+        }
+        if failure.class == FailureClass::Lost {
+            job.note_loss(self.rules.margin());
         }
         let shortage = self.least_shortage(job);
         let mut left = job.left(now);
@@ -97,7 +103,7 @@ impl Desk {
         job.considered = choice.considered;
         let affordable = self.within_means(job, choice.placement.clone());
         let published = choice.offered && affordable.is_ok();
-        self.place(job, affordable.unwrap_or(choice.placement));
+        self.place(job, affordable.map_or(choice.placement, |(placement, _)| placement));
         self.enter(job, Phase::BackingOff { due, published });
         if published {
             self.publish(job, due);
@@ -134,6 +140,7 @@ impl Desk {
 
     /// Ends a job: the one way to do so.
     pub(super) fn finish(&mut self, job: &mut Job, end: Phase) {
+        job.lost.clear();
         self.enter(job, end);
         let (failure, result) = match &job.phase {
             Phase::Dead { failure, exhausted, .. } => {

@@ -32,18 +32,20 @@ impl Desk {
     }
 
     /// Sets the limit of an attempt from its prediction, where the job leaves that open.
-    fn move_limit(&self, job: &mut Job, rest: std::time::Duration) {
+    fn move_limit(&mut self, job: &mut Job, rest: std::time::Duration) {
         let Some(most) = job.terms.auto_timeout else { return };
         let Phase::Running(lease) = &job.phase else { return };
         if lease.stop(self.now).is_some() {
             return;
         }
         let timeout = auto_limit(self.now.since(lease.granted_at), rest, most.to_duration());
-        let limit = self.run_limit(job, timeout, job.left(lease.granted_at));
+        let Ok(limit) = self.allowance(job, &job.placement, timeout, lease.granted_at) else { return };
         if let Phase::Running(lease) = &mut job.phase {
             lease.run_limit = limit.time.into();
             lease.limit_cause = limit.cause;
+            lease.limited_by = limit.purse;
         }
+        self.purses.note(job, &self.rules);
     }
 
     /// What the owner of a running job should know of its end.

@@ -9,6 +9,7 @@ use super::{
     Census, Rules,
     job::{Job, Phase},
     lines::Lines,
+    money::{Account, Parked},
     timers::Timers,
 };
 
@@ -16,10 +17,12 @@ use super::{
 pub(super) const OFFER_PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// Indexes over the jobs, by phase. A job is taken out before its phase changes and put in again afterwards.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Index {
     /// Jobs that wait for their turn.
     pub(super) lines: Lines,
+    /// Jobs that wait for money, and stand in no line meanwhile.
+    pub(super) parked: Parked,
     /// Unclaimed offers by queue.
     offers: HashMap<Queue, u32>,
     /// Jobs by workload that are offered or run.
@@ -77,6 +80,7 @@ impl Index {
 
     pub(super) fn remove(&mut self, job: &Job) {
         match &job.phase {
+            Phase::Queued if self.parked.remove(job) => {}
             Phase::Queued => self.lines.remove(job),
             Phase::Offered { .. } => {
                 self.tally(job, |busy| busy.offered -= 1);
@@ -109,6 +113,21 @@ impl Index {
         }
     }
 
+    /// Has a queued job wait for money.
+    pub(super) fn park(&mut self, job: &Job, account: Account, needed: f64) {
+        if !self.parked.remove(job) {
+            self.lines.remove(job);
+        }
+        self.parked.insert(job, account, needed);
+    }
+
+    /// Puts a queued job back into its line that waited for money.
+    pub(super) fn unpark(&mut self, job: &Job) {
+        if self.parked.remove(job) {
+            self.lines.insert(job);
+        }
+    }
+
     pub(super) fn take_ended(&mut self) -> Vec<JobId> {
         std::mem::take(&mut self.ended)
     }
@@ -138,7 +157,7 @@ impl Index {
 
     pub(super) fn census(&self) -> Census {
         Census {
-            queued: self.lines.jobs(),
+            queued: self.lines.jobs() + self.parked.jobs(),
             offered: self.busy.values().map(|busy| busy.offered as usize).sum(),
             running: self.busy.values().map(|busy| busy.running as usize).sum(),
             backing_off: self.backing_off,

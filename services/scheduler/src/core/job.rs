@@ -11,7 +11,12 @@ use contract::{
 use policy::{Charged, Placement, Terms};
 use serde::{Deserialize, Serialize};
 
-use super::{bill::Bill, ledger::Ledger, sweeps::TrialOf};
+use super::{
+    bill::Bill,
+    ledger::Ledger,
+    money::{Purse, Reservation},
+    sweeps::TrialOf,
+};
 
 /// How often a spot machine may be taken away in a row, without any progress, until a job stays on demand.
 const FRUITLESS_PREEMPTIONS: usize = 3;
@@ -62,6 +67,12 @@ pub(crate) struct Job {
     /// Since when the present attempt lies where it is offered.
     #[serde(default)]
     pub(crate) offered_since: Timestamp,
+    /// How long the attempt that is offered may run, as far as its money goes.
+    #[serde(default)]
+    pub(crate) planned: Seconds,
+    /// What attempts that were lost may yet cost: their machines may still run.
+    #[serde(default)]
+    pub(crate) lost: Vec<Reservation>,
     /// What came of every class when the machine was last chosen.
     #[serde(default)]
     pub(crate) considered: Vec<ConsideredClass>,
@@ -132,6 +143,9 @@ pub(crate) struct Lease {
     pub(crate) run_limit: Seconds,
     /// What it means when it does.
     pub(crate) limit_cause: StopCause,
+    /// Whose money is over then, if it is that.
+    #[serde(default)]
+    pub(crate) limited_by: Option<Purse>,
     /// Whether the job's owner was warned that the attempt will not be done in time.
     #[serde(default)]
     pub(crate) warned: bool,

@@ -79,6 +79,7 @@ impl Core {
         for job in &jobs {
             desk.arrivals = desk.arrivals.max(job.arrival + 1);
             desk.index.insert(job, &desk.rules);
+            desk.purses.note(job, &desk.rules);
         }
         let jobs = jobs.into_iter().map(|job| (job.id.clone(), job)).collect();
         Self { jobs, removed: HashSet::new(), desk }
@@ -152,7 +153,12 @@ impl Core {
     /// Puts a sweep where its trials are, or where an event names it. What it has room for is launched with the next
     /// event.
     pub(crate) fn recall_sweep(&mut self, sweep: Sweep) {
+        let trials = (1..=sweep.launched()).map(|number| sweep.id.trial(number));
+        let trials: Vec<JobId> = trials.filter(|job_id| self.jobs.contains_key(job_id)).collect();
         self.desk.sweeps.insert(sweep);
+        for job in trials.iter().filter_map(|job_id| self.jobs.get(job_id)) {
+            self.desk.sweeps.sync(job);
+        }
     }
 
     /// Drops the jobs and sweeps that have ended, once they are saved.

@@ -8,13 +8,14 @@ use super::{
     desk::{Desk, queue_of},
     index::{OFFER_PATIENCE, Queue, queue},
     job::{Job, Phase},
+    money::Allowance,
 };
 
 impl Desk {
     /// Puts the next attempt before the workers of a placement.
-    pub(super) fn offer(&mut self, job: &mut Job, placement: Placement) {
+    pub(super) fn offer(&mut self, job: &mut Job, placement: Placement, allowance: &Allowance) {
         job.unclaimed.clear();
-        self.offer_to(job, placement);
+        self.offer_to(job, placement, allowance);
     }
 
     /// An offer that nobody claims is put before the next class of the job's list that has room, after
@@ -28,7 +29,7 @@ impl Desk {
         if patience_ends <= self.now && self.workers.slots(&queue) == 0 {
             self.enter(job, Phase::Queued);
         } else if is_unclaimed && let Some(next) = self.next_place(job) {
-            self.move_on(job, next);
+            self.move_on(job, next.0, &next.1);
         } else if patience_ends <= self.now && self.is_idle(&queue) {
             self.enter(job, Phase::Offered { at: self.now });
             self.publish(job, self.now);
@@ -40,7 +41,7 @@ impl Desk {
     }
 
     /// Offers an attempt elsewhere that was not claimed where it lies. The number stays, so that one claim is granted.
-    fn move_on(&mut self, job: &mut Job, next: Placement) {
+    fn move_on(&mut self, job: &mut Job, next: Placement, allowance: &Allowance) {
         let here = job.placement.clone();
         let waited = Seconds::from(self.rules.claim_timeout.to_duration());
         self.tell(JobEvent::Warned(JobWarned {
@@ -56,23 +57,26 @@ impl Desk {
             job.unclaimed.clear();
         }
         job.unclaimed.push(here);
-        self.offer_to(job, next);
+        self.offer_to(job, next, allowance);
     }
 
     /// Where an unclaimed attempt is tried next: the first place with room that was not tried yet; when all were, the
     /// first of them.
-    fn next_place(&self, job: &Job) -> Option<Placement> {
+    fn next_place(&self, job: &Job) -> Option<(Placement, Allowance)> {
         let workload = &job.submission.workload;
         let places = placements(&job.terms, job.outgrown_mib);
-        let open: Vec<Placement> = places
+        let open: Vec<(Placement, Allowance)> = places
             .into_iter()
             .filter(|place| *place != job.placement && self.has_room(&queue_of(workload, place)))
-            .filter(|place| self.shortage(job, place).is_none())
+            .filter_map(|place| {
+                let allowance = self.next_allowance(job, &place).ok()?;
+                Some((place, allowance))
+            })
             .collect();
-        open.iter().find(|place| !job.unclaimed.contains(place)).or(open.first()).cloned()
+        open.iter().find(|(place, _)| !job.unclaimed.contains(place)).or(open.first()).cloned()
     }
 
-    fn offer_to(&mut self, job: &mut Job, placement: Placement) {
+    fn offer_to(&mut self, job: &mut Job, placement: Placement, allowance: &Allowance) {
         let circumstances = Circumstances {
             outgrown_mib: job.outgrown_mib,
             taken: Some(&placement),
@@ -82,6 +86,7 @@ impl Desk {
             0 < self.workers.slots(&queue_of(&job.submission.workload, placement))
         });
         job.offered_since = self.now;
+        job.planned = allowance.time.into();
         self.place(job, placement);
         self.enter(job, Phase::Offered { at: self.now });
         self.publish(job, self.now);

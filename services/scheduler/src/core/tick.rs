@@ -36,6 +36,7 @@ impl Core {
             }
         }
         self.meter_sweeps();
+        self.fund();
         self.save_progress();
     }
 
@@ -60,9 +61,15 @@ impl Desk {
             Phase::BackingOff { due, .. } if self.now < due => self.look_again(job, Some(due)),
             // A retry that is due has its turn like any other where the limits are reached meanwhile.
             Phase::BackingOff { published: true, .. } if self.limit(job).is_none() => {
-                job.unclaimed.clear();
-                job.offered_since = self.now;
-                self.enter(job, Phase::Offered { at: self.now });
+                match self.next_allowance(job, &job.placement) {
+                    Ok(allowance) => {
+                        job.unclaimed.clear();
+                        job.offered_since = self.now;
+                        job.planned = allowance.time.into();
+                        self.enter(job, Phase::Offered { at: self.now });
+                    }
+                    Err(shortage) => self.go_without(job, &shortage),
+                }
             }
             Phase::BackingOff { .. } => self.enter(job, Phase::Queued),
             Phase::Offered { at } => self.look_at_offer(job, at),

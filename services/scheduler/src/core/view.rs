@@ -85,6 +85,7 @@ fn fit(view: &mut JobView) {
 /// Why a job waits, for people.
 fn waiting_for(job: &Job, desk: &Desk) -> Option<String> {
     match &job.phase {
+        Phase::Queued if desk.index.parked.contains(&job.id) => Some(desk.waits_for(job)),
         Phase::Queued => {
             let choice = desk.choose(job);
             Some(match desk.limit(job) {

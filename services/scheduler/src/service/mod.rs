@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use broker::{Broker, BrokerOptions, ConnectError, settle_all};
-use contract::{JobId, SweepId, Timestamp};
+use contract::{JobId, Month, SweepId, Timestamp};
 use settings::Settings;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
@@ -51,6 +51,8 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> anyhow::Result<
     let store = Store::open(database).await;
     let store = store.with_context(|| format!("cannot open the database {}", database.display()))?;
     let saved = store.load().await.context("cannot read the database")?;
+    let month = Month::of(Timestamp::now());
+    let spent = store.spent(month).await.context("cannot read the database")?;
     let options = BrokerOptions {
         url: settings.broker_url(),
         heartbeat: settings.broker.heartbeat.to_duration(),
@@ -64,6 +66,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> anyhow::Result<
     info!(jobs = saved.jobs.len(), workers = saved.workers.len(), unsent = saved.letters.len(), "ready");
 
     let mut service = Service::new(rules(&settings), saved, store, broker.clone()).await;
+    service.core.recall_spending(month, spent);
     let served = service.serve(inbox, &stop).await;
     service.close().await;
     broker.close().await;

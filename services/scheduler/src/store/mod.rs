@@ -222,7 +222,6 @@ impl Store {
 
     /// The money of a month by owner, in US dollars: of all jobs there are and of those that were removed, the attempts
     /// that run included up to when they were last saved.
-    #[cfg_attr(not(test), expect(dead_code, reason = "what the caps of a month will begin from"))]
     pub(crate) async fn spent(&self, month: Month) -> Result<BTreeMap<String, f64>, StoreError> {
         self.with(move |connection| spend::by_owner(connection, month)).await
     }

@@ -158,6 +158,7 @@ fn values_that_make_no_sense_are_named() {
             ("concurrency = 2", "concurrency = 0"),
             ("[broker]", "[owners.ada]\nconcurrency = 0\n[broker]"),
             ("[broker]", "[owners.ada]\nweight = 0\n[broker]"),
+            ("[broker]", "[owners.ada]\nmonthly_usd = -1\n[broker]"),
             ("[broker]", "[owners.\"\"]\nweight = 1\n[broker]"),
             ("initial_delay = \"10s\"", "initial_delay = \"10m\""),
             ("# spot_notice_url = \"http:", "spot_notice_url = \"https:"),
@@ -178,6 +179,7 @@ fn values_that_make_no_sense_are_named() {
             workloads.classifier.concurrency is 0; it takes 1 or more
             owners.ada.concurrency is 0; it takes 1 or more
             owners.ada.weight is 0; it takes 1 to 1000
+            owners.ada.monthly_usd is -1; it takes a number of dollars, 0 or more, or inf for no limit
             owners is ""; it takes names of 1 to 64 characters
             workloads.classifier.retry.initial_delay is 10m; it takes at most max_delay, which is 5m
             worker.spot_notice_url is "https://169.254.169.254"; it takes the http:// address of a metadata service, such as http://169.254.169.254
@@ -192,9 +194,14 @@ fn owners_have_what_their_own_entry_says_and_else_what_the_default_says() {
     let found = ["Ada L.", "bob", "eve"].map(|name| (owners.concurrency(name), owners.weight(name)));
     assert_eq!(found, [(Some(3), 2), (Some(5), 1), (Some(3), 1)]);
     assert_eq!(with_variables(&[]).unwrap().owners.concurrency("eve"), None);
+    let entries = "[owners.default]\nmonthly_usd = 20\n[owners.ada]\nmonthly_usd = inf\n[broker]";
+    let owners = read("[broker]", entries, &["REKINDLE__OWNERS__BOB__MONTHLY_USD=5.5"]).unwrap().owners;
+    assert_eq!(["ada", "bob", "eve"].map(|name| owners.monthly_usd(name)), [None, Some(5.5), Some(20.0)]);
     let misspelt = read("[broker]", "[owners.ada]\nwheight = 2\n[broker]", &[]);
-    expect!["unknown field `wheight`, expected `concurrency` or `weight` for key `owners.ada`"]
-        .assert_eq(&refusal(misspelt));
+    expect![
+        "unknown field `wheight`, expected one of `concurrency`, `weight`, `monthly_usd` for key `owners.ada`"
+    ]
+    .assert_eq(&refusal(misspelt));
 }
 
 #[test]

@@ -96,10 +96,26 @@ impl Core {
     fn halt_when_spent(&mut self, sweep_id: &SweepId) -> bool {
         let Some(sweep) = self.desk.sweeps.get(sweep_id) else { return false };
         let Some(max_usd) = sweep.max_usd else { return false };
-        if self.spent_by(sweep) < max_usd || matches!(sweep.halt, Some(Halt::Cancelled)) {
+        if self.spent_by(sweep) < max_usd {
             return false;
         }
-        let why = format!("the sweep's {max_usd} USD are spent; resume it with a larger max_usd");
+        self.halt_for_money(sweep_id)
+    }
+
+    /// Stops a sweep that has nothing left to spend, or less than its next attempt costs.
+    pub(in crate::core) fn halt_for_money(&mut self, sweep_id: &SweepId) -> bool {
+        let Some(sweep) = self.desk.sweeps.get(sweep_id) else { return false };
+        let Some(max_usd) = sweep.max_usd.filter(|_| !matches!(sweep.halt, Some(Halt::Cancelled))) else {
+            return false;
+        };
+        let left = max_usd - self.spent_by(sweep);
+        let why = match 0.0 < left {
+            true => format!(
+                "{left:.4} of the sweep's {max_usd} USD are left, which pay for no further attempt; resume it with a larger \
+                 max_usd"
+            ),
+            false => format!("the sweep's {max_usd} USD are spent; resume it with a larger max_usd"),
+        };
         let live: Vec<JobId> =
             sweep.live_numbers().into_iter().map(|number| sweep.id.trial(number)).collect();
         if sweep.halt.is_none()
@@ -132,6 +148,7 @@ impl Desk {
                 let ran = self.now.since(lease.granted_at);
                 if ran < lease.run_limit.to_duration() {
                     (lease.run_limit, lease.limit_cause) = (ran.into(), StopCause::Budget);
+                    lease.limited_by = None;
                     self.enter(job, Phase::Running(lease));
                 }
             }

@@ -63,9 +63,19 @@ impl Sweeps {
     pub(super) fn note(&mut self, job: &Job) {
         let Some(TrialOf { sweep, number }) = &job.trial else { return };
         let trial = self.get(sweep).and_then(|sweep| sweep.trial(*number));
-        let is_news = trial.is_some_and(|trial| trial.end.is_some() != job.phase.is_end());
+        let is_news = trial.is_some_and(|trial| {
+            trial.end.is_some() != job.phase.is_end() || trial.usd.to_bits() != job.ledger.usd.to_bits()
+        });
         if is_news && let Some(sweep) = self.change(sweep) {
             sweep.note(*number, job);
+        }
+    }
+
+    /// Takes note of what a trial's job has cost before its sweep was read.
+    pub(super) fn sync(&mut self, job: &Job) {
+        let Some(TrialOf { sweep, number }) = &job.trial else { return };
+        if let Some(trial) = self.by_id.get_mut(sweep).and_then(|sweep| sweep.trial_mut(*number)) {
+            trial.usd = job.ledger.usd;
         }
     }
 

@@ -68,11 +68,16 @@ pub(crate) struct Trial {
     pub(crate) step: u64,
     /// What it reported at each rung that it has reached.
     pub(crate) rungs: Vec<f64>,
-    /// What it cost, once it has ended.
+    /// What its attempts have cost that are over.
     pub(crate) usd: f64,
 }
 
 impl Sweep {
+    /// What it may spend, if there is a limit, and what the attempts have cost that are over.
+    pub(crate) fn money(&self) -> Option<(f64, f64)> {
+        Some((self.max_usd?, self.trials.iter().map(|trial| trial.usd).sum()))
+    }
+
     pub(crate) fn launched(&self) -> u32 {
         self.trials.len() as u32
     }

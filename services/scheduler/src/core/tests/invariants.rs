@@ -19,6 +19,9 @@ pub(super) fn hold(core: &Core) {
     let timers = desk.index.timers.jobs();
     for job in core.jobs.values() {
         index.insert(job, &desk.rules);
+        if let Some((account, needed)) = desk.index.parked.entry(job) {
+            index.park(job, account, needed);
+        }
         hold_of(job);
         if next_look(job, &desk.rules).is_some() {
             assert!(timers.contains(&job.id), "{} has a timer: {:?}", job.id, job.phase);

@@ -12,6 +12,7 @@ mod spell;
 mod stories_endings;
 mod stories_foresight;
 mod stories_leases;
+mod stories_money;
 mod stories_offers;
 mod stories_shares;
 mod stories_sweeps;

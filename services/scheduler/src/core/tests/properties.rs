@@ -297,10 +297,13 @@ impl World {
             while let Some(at) = self.offers.iter().position(|(_, due)| *due <= self.scene.now) {
                 let (run, _) = self.offers.remove(at);
                 self.play(format!("claim w9 {run}"));
+                // What has no money for w9 was offered to the cheapest.
+                self.play(format!("claim {} {run}", self.who(2)));
             }
             (0..WORKERS).for_each(|worker| self.beat(worker));
             self.play("beat w9".into());
-            while let Some(at) = self.runs.iter().position(|(who, _)| who == "w9") {
+            let cheapest = self.who(2);
+            while let Some(at) = self.runs.iter().position(|(who, _)| who == "w9" || *who == cheapest) {
                 self.end(at, "ok");
             }
             self.play("wait 2".into());

@@ -1,9 +1,9 @@
 //! A core with a clock that scripts can turn.
 
-use std::{iter, time::Duration};
+use std::{collections::BTreeMap, iter, time::Duration};
 
 use contract::{
-    Failure, FailureClass, Incarnation, JobId, SubmitJob, Tier, Timestamp, WorkerId,
+    Failure, FailureClass, Incarnation, JobId, Month, SubmitJob, Tier, Timestamp, WorkerId,
     control::RedriveJob,
     events::{AttemptEnd, AttemptEnded, AttemptMetrics, AttemptStarted, RunResult},
     lease::{Claim, Goodbye, Heartbeat, Hello, Progress, RunReport},
@@ -101,7 +101,16 @@ impl Scene {
         let sweeps: Vec<_> = self.core.desk.sweeps.saved();
         let workers: Vec<Worker> = self.core.desk.workers.all().cloned().collect();
         let (ended, live) = self.core.jobs.values().map(saved).partition(|job| job.state().is_end());
+        let month = Month::of(self.now);
+        let mut spent = BTreeMap::<String, f64>::new();
+        for job in self.core.jobs.values() {
+            let bill = job.bill_so_far();
+            let lines = bill.lines().iter().filter(|line| line.month == month);
+            *spent.entry(job.submission.owner.clone()).or_default() +=
+                lines.map(|line| line.usd).sum::<f64>();
+        }
         self.core = Core::new(self.rules.clone(), live, workers, self.now);
+        self.core.recall_spending(month, spent);
         Vec::into_iter(ended).for_each(|job| self.core.recall(job));
         sweeps.into_iter().for_each(|sweep| self.core.recall_sweep(sweep));
     }

@@ -177,48 +177,63 @@ fn a_sweep_that_was_cancelled_goes_on_with_the_trials_that_were_under_way() {
 fn the_money_of_all_trials_has_one_limit() {
     check(expect![[r#"
         hello w1 t4 slots=9
-        sweep s concurrency=3 max_usd=0.001
+        sweep s concurrency=3 max_usd=0.02
             tell queued s-1
             tell queued s-2
             tell queued s-3
             offer s-1.1 to t4 at 0s
-            offer s-2.1 to t4 at 0s
-            running, 3 of 6 launched: 1 offered; 2 offered; 3 queued
+            running, 3 of 6 launched: 1 offered; 2 queued; 3 queued
         claim w1 s-1.1
             tell leased s-1.1 by w1
-            grant s-1.1 for 1h (timeout)
+            grant s-1.1 for 2m 53s 714ms (budget)
+        claim w1 s-2.1
+            no: s-2 is not paid for: sweep s has 0.0000 USD left that no other trial has reserved, and the shortest attempt on t4 costs 0.0060 USD: 30s of work, and 32s in which it may have to stop
+        get s-2
+            queued on t4; queued 0s, backing off 0s, running 0s, 0.000000 USD; waiting: sweep s has 0.0000 USD left that no other trial has reserved, and the shortest attempt on t4 costs 0.0060 USD: 30s of work, and 32s in which it may have to stop
+        live 60s w1=s-1.1@7
+        ended w1 s-1.1@7 transient
+            tell retrying s-1.1 at 70s, after transient: it went wrong
+            offer s-1.2 to t4 at 70s
+        wait 1
+            offer s-2.1 to t4 at 60.25s
         claim w1 s-2.1
             tell leased s-2.1 by w1
-            grant s-2.1 for 1h (timeout)
-        wait 2
-        beat w1 s-1.1@7 s-2.1@7
-            known, continue, continue
-        wait 4
-            bury s-3 with 0 attempts
-            tell dead s-3: budget: the sweep's 0.001 USD are spent; resume it with a larger max_usd
-        beat w1 s-1.1@7 s-2.1@7
-            known, budget, budget
+            grant s-2.1 for 1m 53s 714ms (budget)
+        live 114s w1=s-2.1@9
+        beat w1 s-2.1@9
+            known, budget
         restart
-        beat w1 s-1.1@7 s-2.1@7
-            known, budget, budget
-        ended w1 s-1.1@7 budget
+        ended w1 s-2.1@9 budget
+            tell retrying s-2.1 at 175s, after budget: it went wrong
+        wait 1
             bury s-1 with 1 attempts
-            tell dead s-1: budget: it went wrong
-        ended w1 s-2.1@7 budget
+            tell dead s-1: budget: 0.0031 of the sweep's 0.02 USD are left, which pay for no further attempt; resume it with a larger max_usd
             bury s-2 with 1 attempts
-            tell dead s-2: budget: it went wrong
+            tell dead s-2: budget: 0.0031 of the sweep's 0.02 USD are left, which pay for no further attempt; resume it with a larger max_usd
+            bury s-3 with 0 attempts
+            tell dead s-3: budget: 0.0031 of the sweep's 0.02 USD are left, which pay for no further attempt; resume it with a larger max_usd
         show-sweep s
-            stopped (the sweep's 0.001 USD are spent; resume it with a larger max_usd), 3 of 6 launched: 1 dead; 2 dead; 3 dead
+            stopped (0.0031 of the sweep's 0.02 USD are left, which pay for no further attempt; resume it with a larger max_usd), 3 of 6 launched: 1 dead; 2 dead; 3 dead
         resume-sweep s
-            refused: sweep s has used 0.0012 USD of 0.001; resume it with a larger max_usd
+            tell queued s-1
+            tell queued s-2
+            tell queued s-3
+            running, 3 of 6 launched: 1 queued; 2 queued; 3 queued
+        wait 1
+            bury s-1 with 1 attempts
+            tell dead s-1: budget: 0.0031 of the sweep's 0.02 USD are left, which pay for no further attempt; resume it with a larger max_usd
+            bury s-2 with 1 attempts
+            tell dead s-2: budget: 0.0031 of the sweep's 0.02 USD are left, which pay for no further attempt; resume it with a larger max_usd
+            bury s-3 with 0 attempts
+            tell dead s-3: budget: 0.0031 of the sweep's 0.02 USD are left, which pay for no further attempt; resume it with a larger max_usd
+        show-sweep s
+            stopped (0.0031 of the sweep's 0.02 USD are left, which pay for no further attempt; resume it with a larger max_usd), 3 of 6 launched: 1 dead; 2 dead; 3 dead
         resume-sweep s max_usd=1
             tell queued s-1
             tell queued s-2
             tell queued s-3
-            offer s-1.2 to t4 at 6s
-            offer s-2.2 to t4 at 6s
-            running, 3 of 6 launched: 1 offered; 2 offered; 3 queued
-        show-sweep s
+            offer s-1.2 to t4 at 177s
+            offer s-2.2 to t4 at 177s
             running, 3 of 6 launched: 1 offered; 2 offered; 3 queued
     "#]]);
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use contract::{
-    FailureClass, JobId, Timestamp, Workload,
+    FailureClass, JobId, Month, Timestamp, Workload,
     control::JobState,
     lease::{ClaimAnswer, Verdict},
 };
@@ -22,7 +22,7 @@ use crate::core::{
 #[derive(Default)]
 pub(super) struct Checks {
     heartbeat: Duration,
-    /// How many jobs of each workload, and of each owner, may be offered or run at once.
+    /// How many jobs of each workload, and of each owner, may be offered or run at once; what an owner may spend.
     limits: BTreeMap<Workload, usize>,
     owners: Owners,
     /// Jobs of which somebody was told that they were accepted, and those that were refused.
@@ -40,6 +40,8 @@ pub(super) struct Checks {
     overrun: BTreeMap<JobId, Duration>,
     /// The longest that a heartbeat or a grant of the job was on the road: its worker is paid meanwhile.
     late: BTreeMap<JobId, Duration>,
+    /// The most that an hour of each job costs.
+    prices: BTreeMap<JobId, f64>,
 }
 
 impl Checks {
@@ -74,8 +76,9 @@ impl Checks {
     }
 
     /// After every step of the core.
-    pub(super) fn after_step<'a>(&self, core: &Core, touched: impl Iterator<Item = &'a JobId>) {
+    pub(super) fn after_step<'a>(&mut self, core: &Core, touched: impl Iterator<Item = &'a JobId>) {
         for job in touched.filter_map(|id| core.job(id)) {
+            self.prices.insert(job.id.clone(), dearest(job));
             invariants::hold_of(job);
             self.spends_within_its_cap(job);
         }
@@ -83,11 +86,8 @@ impl Checks {
 
     fn spends_within_its_cap(&self, job: &Job) {
         let Some(cap) = job.terms.total.usd else { return };
-        let price =
-            job.terms.candidates.iter().map(|candidate| candidate.price.usd_per_hour).fold(0.0, f64::max);
-        let of_job = |times: &BTreeMap<JobId, Duration>| times.get(&job.id).copied().unwrap_or_default();
-        let overrun = self.heartbeat + of_job(&self.overrun) + of_job(&self.late);
-        let most = cap + usd(overrun, price) + 1e-9;
+        let heartbeat = usd(self.heartbeat, dearest(job));
+        let most = cap + heartbeat + self.excess(&job.id) + 1e-9;
         assert!(
             job.ledger.usd <= most,
             "{} spends no more than a heartbeat's worth over its cap: {} USD of {cap}, and {most} at most: {:#?}",
@@ -97,10 +97,42 @@ impl Checks {
         );
     }
 
+    /// Whatever happens to attempts side by side, what they cost comes to no more than their owner may spend in a month.
+    fn owners_keep_to_their_months(&self, saved: &Saved) {
+        let mut spent = BTreeMap::<(&str, Month), f64>::new();
+        for (owner, bill) in saved.bills.values() {
+            for line in bill.lines() {
+                *spent.entry((owner, line.month)).or_default() += line.usd;
+            }
+        }
+        for ((owner, month), usd) in spent {
+            let Some(cap) = self.owners.monthly_usd(owner) else { continue };
+            let jobs = saved.bills.iter().filter(|(_, (payer, _))| payer == owner);
+            let most = cap + jobs.map(|(job_id, _)| self.excess(job_id)).sum::<f64>() + 1e-9;
+            assert!(
+                usd <= most,
+                "{owner} spends no more in a month: {usd} USD of {cap} in {month}, and {most} at most"
+            );
+        }
+    }
+
+    /// What a job may cost beyond a cap through no fault of the scheduler.
+    fn excess(&self, job_id: &JobId) -> f64 {
+        let of_job = |times: &BTreeMap<JobId, Duration>| times.get(job_id).copied().unwrap_or_default();
+        let price = self.prices.get(job_id).copied().unwrap_or(0.0);
+        usd(of_job(&self.overrun) + of_job(&self.late), price)
+    }
+
+    /// The operator lifts the caps of owners.
+    pub(super) fn lift_caps(&mut self, rules: &Rules) {
+        self.owners = rules.owners.clone();
+    }
+
     /// After every batch that was saved.
     pub(super) fn after_commit(&self, core: &Core, saved: &Saved) {
         invariants::hold(core);
         self.limits_are_kept(saved);
+        self.owners_keep_to_their_months(saved);
         for job in core.jobs.values() {
             let kept = saved.jobs.get(&job.id);
             assert!(
@@ -223,6 +255,11 @@ impl Checks {
         }
         assert!(saved.outbox.is_empty(), "everything was sent: {:?}", saved.outbox);
     }
+}
+
+/// The most that an hour of the job's attempts costs.
+fn dearest(job: &Job) -> f64 {
+    job.terms.candidates.iter().map(|candidate| candidate.price.usd_per_hour).fold(0.0, f64::max)
 }
 
 /// Whether a saved job is as good as the one in memory: only what heartbeats tell may be older.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use contract::{JobId, Seconds};
+use contract::{JobId, Seconds, Timestamp};
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
     sabotage::Sabotage,
     worker::Deed,
 };
-use crate::core::{Answer, Event, Rules, tests::scene::START};
+use crate::core::{Answer, Event, Rules};
 
 /// Something that is going to happen.
 #[derive(Debug, Clone)]
@@ -59,6 +59,7 @@ pub(super) struct Work {
 
 pub(super) struct Env {
     pub(super) agenda: Agenda<Happening>,
+    pub(super) start: Timestamp,
     pub(super) random: StdRng,
     pub(super) broker: Broker,
     pub(super) checkpoints: Checkpoints,
@@ -76,8 +77,10 @@ impl Env {
         let mut random = StdRng::seed_from_u64(seed);
         let weather = Weather::draw(&mut random);
         let rules = weather.rules(&mut random);
+        let start = weather.start(&mut random);
         Self {
-            agenda: Agenda::new(START),
+            agenda: Agenda::new(start),
+            start,
             random,
             broker: Broker::default(),
             checkpoints: Checkpoints::new(sabotage),
@@ -143,7 +146,7 @@ impl Env {
     }
 
     /// Publishes an offer; `due` is carried by the broker's delay.
-    pub(super) fn publish(&mut self, offer: OfferMessage, due: contract::Timestamp) {
+    pub(super) fn publish(&mut self, offer: OfferMessage, due: Timestamp) {
         if self.goes_wrong(self.weather.lost_offers) {
             return;
         }
@@ -167,7 +170,7 @@ impl Env {
     /// Writes a line of the history, where somebody reads it.
     pub(super) fn note(&mut self, line: impl FnOnce() -> String) {
         if let Some(journal) = &mut self.journal {
-            let at = self.agenda.now().since(START).as_secs_f64();
+            let at = self.agenda.now().since(self.start).as_secs_f64();
             journal.push(format!("{at:10.3} {}", line()));
         }
     }

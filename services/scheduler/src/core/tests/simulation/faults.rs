@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use contract::Seconds;
+use contract::{Month, Seconds, Timestamp};
 use policy::{DEFAULT_OWNER, GpuPrice, OwnerPolicy};
 use rand::{Rng, RngExt};
 
 use super::env::{Env, Happening, seconds};
-use crate::core::{Rules, tests};
+use crate::core::{
+    Rules,
+    tests::{self, scene::START},
+};
 
 /// Something that goes wrong at a moment.
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +96,15 @@ impl Weather {
         }
     }
 
+    /// When the history begins: often so that a month ends in the midst of it.
+    pub(super) fn start(&self, random: &mut impl Rng) -> Timestamp {
+        if random.random() {
+            return START;
+        }
+        let before = random.random_range(0..self.lasts.as_millis() as u64);
+        Timestamp(Month::of(START).next().start().0 - before)
+    }
+
     /// The rules that ship, at other prices and other speeds.
     pub(super) fn rules(&self, random: &mut impl Rng) -> Rules {
         let mut rules = tests::rules();
@@ -114,7 +126,8 @@ impl Weather {
         for owner in ["ada", DEFAULT_OWNER] {
             let concurrency = random.random::<bool>().then(|| random.random_range(1..=3));
             let weight = random.random::<bool>().then(|| random.random_range(1..=4));
-            rules.owners.0.insert(owner.into(), OwnerPolicy { concurrency, weight });
+            let monthly_usd = (random.random_range(0..3) != 0).then(|| random.random_range(0.004..0.04));
+            rules.owners.0.insert(owner.into(), OwnerPolicy { concurrency, weight, monthly_usd });
         }
         rules.priority_worth = seconds(random, 2, 120);
         rules

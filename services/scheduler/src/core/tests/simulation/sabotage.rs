@@ -25,22 +25,28 @@ pub(super) enum Sabotage {
     PaidTwice,
     /// A scheduler that starts again has lost the bills.
     LostBill,
+    /// The core does not keep in mind what owners have spent.
+    ForgottenSpending,
+    /// The core reserves nothing for the attempts that it grants.
+    NoReservations,
     /// Nobody tells the core that time passes.
     NoTicks,
 }
 
 /// Each broken rule, with words of the promise that it breaks.
-pub(super) const ALL: [(Sabotage, &str); 12] = [
+pub(super) const ALL: [(Sabotage, &str); 14] = [
     (Sabotage::UnsavedLease, "is saved as it is"),
     (Sabotage::AnswerBeforeCommit, "was said and not saved"),
     (Sabotage::ForgottenOutbox, "was never told of its end"),
     (Sabotage::NoFence, "come from one attempt at a time"),
-    (Sabotage::IgnoredLimit, "spends no more than a heartbeat"),
-    (Sabotage::UnpaidGrace, "spends no more than a heartbeat"),
+    (Sabotage::IgnoredLimit, "spends no more"),
+    (Sabotage::UnpaidGrace, "spends no more"),
     (Sabotage::RaisedConcurrency, "has"),
     (Sabotage::NoOwnerLimits, "owns"),
     (Sabotage::RepeatedToken, "counts its attempts up"),
     (Sabotage::PaidTwice, "is the cost of its attempts"),
     (Sabotage::LostBill, "is the time of its ledger"),
+    (Sabotage::ForgottenSpending, "spends no more in a month"),
+    (Sabotage::NoReservations, "spends no more in a month"),
     (Sabotage::NoTicks, "never ends"),
 ];

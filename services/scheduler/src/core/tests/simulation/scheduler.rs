@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use contract::{JobId, Seconds, Timestamp, WorkerId, names::work_queue};
+use contract::{JobId, Month, Seconds, Timestamp, WorkerId, names::work_queue};
 
 use super::{
     broker::{Asker, Inbox, Line, Message, OfferMessage},
@@ -16,6 +16,8 @@ use crate::core::{Answer, Bill, Command, Core, Event, Job, JobEvent, Offer, Reac
 #[derive(Default)]
 pub(super) struct Saved {
     pub(super) jobs: BTreeMap<JobId, Job>,
+    /// What each job has spent, though it be removed, and who paid.
+    pub(super) bills: BTreeMap<JobId, (String, Bill)>,
     /// Names of jobs that were removed.
     pub(super) removed: BTreeSet<JobId>,
     pub(super) workers: BTreeMap<WorkerId, Worker>,
@@ -26,6 +28,16 @@ impl Saved {
     /// Whether there is, or was, a job of this name.
     pub(super) fn knows(&self, job_id: &JobId) -> bool {
         self.jobs.contains_key(job_id) || self.removed.contains(job_id)
+    }
+
+    /// What owners have spent in a month.
+    pub(super) fn spent(&self, month: Month) -> BTreeMap<String, f64> {
+        let mut spent = BTreeMap::new();
+        for (owner, bill) in self.bills.values() {
+            let lines = bill.lines().iter().filter(|line| line.month == month);
+            *spent.entry(owner.clone()).or_default() += lines.map(|line| line.usd).sum::<f64>();
+        }
+        spent
     }
 }
 
@@ -108,7 +120,10 @@ impl Scheduler {
         if env.sabotage == Some(Sabotage::NoOwnerLimits) {
             rules.owners.0.values_mut().for_each(|owner| owner.concurrency = None);
         }
-        self.core = Some(Core::new(rules, live.collect(), workers, env.agenda.now()));
+        let mut core = Core::new(rules, live.collect(), workers, env.agenda.now());
+        let month = Month::of(env.agenda.now());
+        core.recall_spending(month, self.saved.spent(month));
+        self.core = Some(core);
         self.unsent = self.saved.outbox.iter().map(|(id, letter)| (*id, letter.clone())).collect();
         self.confirmed.clear();
         self.resend(env);
@@ -196,6 +211,11 @@ impl Scheduler {
         }
         let mut effects = Effects::default();
         for message in messages() {
+            match env.sabotage {
+                Some(Sabotage::NoReservations) => core.desk.purses.forget_reserved(),
+                Some(Sabotage::ForgottenSpending) => core.desk.purses.forget_spent(),
+                _ => {}
+            }
             env.note(|| format!("< {:?}", message.event));
             if let Asker::Heartbeat { runs, .. } = &message.asker {
                 runs.iter()
@@ -251,6 +271,8 @@ impl Scheduler {
             let is_kept =
                 env.sabotage != Some(Sabotage::UnsavedLease) || !matches!(job.phase, Phase::Running(_));
             if is_kept {
+                let bill = (job.submission.owner.clone(), job.bill_so_far());
+                self.saved.bills.insert(job.id.clone(), bill);
                 self.saved.jobs.insert(job.id.clone(), job.clone());
             }
         }

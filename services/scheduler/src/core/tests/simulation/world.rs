@@ -14,7 +14,6 @@ use super::{
     scheduler::Scheduler,
     worker::{Deed, Process},
 };
-use crate::core::tests::scene::START;
 
 /// Machines that there always are, so that every job has a place where it can end.
 const MACHINES: [(&str, &str, Tier); 7] = [
@@ -75,7 +74,7 @@ impl World {
 
     /// Plays to the end. Panics where a promise is broken.
     pub(super) fn play(&mut self) {
-        let deadline = START.plus(self.env.weather.lasts).plus(PATIENCE);
+        let deadline = self.env.start.plus(self.env.weather.lasts).plus(PATIENCE);
         let mut over_since = None;
         while let Some(happening) = self.env.agenda.next() {
             let now = self.env.agenda.now();
@@ -167,6 +166,10 @@ impl World {
             Happening::Calm => {
                 env.note(|| "calm".into());
                 env.is_calm = true;
+                // Who waits for money gets some; that takes another start.
+                env.rules.owners.0.values_mut().for_each(|owner| owner.monthly_usd = None);
+                env.checks.lift_caps(&env.rules);
+                self.scheduler.die(env);
             }
         }
     }
