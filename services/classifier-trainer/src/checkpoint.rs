@@ -64,7 +64,7 @@ impl Identity {
     }
 
     /// Copies the state, so that it can be written while training goes on.
-    pub(crate) fn snapshot(&self, state: &State, role: CheckpointRole) -> Snapshot {
+    pub(crate) fn snapshot(&self, state: &State, parts: u32, role: CheckpointRole) -> Snapshot {
         let started = Instant::now();
         let header = Header {
             format: FORMAT,
@@ -77,7 +77,7 @@ impl Identity {
             step: state.step,
             history: state.history.clone(),
             threads: state.threads,
-            accumulation: state.accumulation,
+            accumulation: parts,
         };
         let header = serde_json::to_string(&header).expect("a header has text for keys and finite numbers");
         let mut tensors: BTreeMap<String, Tensor> =
@@ -96,11 +96,11 @@ impl Identity {
         }
     }
 
-    /// Puts the state of the file into a fresh one.
+    /// Puts the state of the file into a fresh one. Returns how many parts a batch was computed in.
     ///
     /// # Errors
     /// Permanent, when the file is of another run, and in what it differs; transient, when it cannot be read.
-    pub(crate) fn restore(&self, path: &Path, state: &mut State) -> Result<(), Failure> {
+    pub(crate) fn restore(&self, path: &Path, state: &mut State) -> Result<u32, Failure> {
         let TensorFile { mut tensors, text } = read_tensors(path).map_err(failure::of_tensor_file)?;
         let wrong =
             |problem: String| Failure::permanent(format!("the checkpoint {}: {problem}", path.display()));
@@ -137,8 +137,7 @@ impl Identity {
         state.optimizer.set_steps(header.step);
         state.history = header.history;
         state.threads = header.threads;
-        state.accumulation = state.accumulation.max(header.accumulation);
-        Ok(())
+        Ok(header.accumulation)
     }
 
     fn differences(&self, header: &Header) -> Vec<String> {

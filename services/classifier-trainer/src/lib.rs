@@ -10,6 +10,8 @@ mod divergence;
 mod failure;
 mod history;
 mod init_from;
+mod ladder;
+mod memory;
 mod model;
 mod outcome;
 mod pace;
@@ -20,18 +22,30 @@ mod step;
 mod train;
 mod validation;
 
+use std::sync::Arc;
+
 use contract::{Workload, classifier, events::RunResult};
 use worker::{Control, Run, RunError, Trainer};
 
+pub use memory::{Demand, DeviceMemory, Memory, Work};
 pub use model::{ResNet, ResNetConfig};
 pub use step::{StepOptions, StepOutcome, train_step};
 
 /// The trainer.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Classifier {
     /// How many threads a run computes with on the CPU, unless it goes on from a checkpoint: the last bits depend on
     /// their number, so a resumed run keeps the number that it began with.
     pub threads: u32,
+    /// The memory that runs compute in.
+    pub memory: Arc<dyn Memory>,
+}
+
+impl Classifier {
+    /// A trainer on the device that there is.
+    pub fn new(threads: u32) -> Self {
+        Self { threads, memory: Arc::new(DeviceMemory(torch::device())) }
+    }
 }
 
 impl Trainer for Classifier {
@@ -40,6 +54,6 @@ impl Trainer for Classifier {
     }
 
     fn run(&self, run: &Run, control: &mut dyn Control) -> Result<RunResult, RunError> {
-        attempt::run(run, self.threads, control)
+        attempt::run(run, self.threads, &*self.memory, control)
     }
 }

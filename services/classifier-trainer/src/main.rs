@@ -11,6 +11,6 @@ async fn main() -> anyhow::Result<Exit> {
     torch::set_up();
     let stop = stop_on_signal()?;
 
-    let trainer = Classifier { threads: torch::default_threads() };
+    let trainer = Classifier::new(torch::default_threads());
     worker::run(settings, trainer, stop).await
 }

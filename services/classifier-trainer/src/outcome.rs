@@ -59,7 +59,7 @@ pub(crate) fn conclude(
 
 /// Writes the best model under torchvision's names, with what is needed to use it.
 fn export(task: &Task<'_>, state: &State, best: usize, path: &Path) -> Result<(), Failure> {
-    let batches = task.plan.end_of_epoch(best) * u64::from(state.accumulation);
+    let batches = task.plan.end_of_epoch(best) * u64::from(task.ladder.parts());
     let mut tensors = BTreeMap::new();
     for (name, tensor) in &state.best {
         if let Some(norm) = name.strip_suffix("running_mean") {

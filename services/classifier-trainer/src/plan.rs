@@ -1,12 +1,20 @@
 //! What a run will do, as numbers: pure functions of the parameters and the number of images.
 
-use contract::{Failure, FailureClass, classifier::ClassifierParams};
+use contract::{Failure, classifier::ClassifierParams};
 use torch::WarmupCosine;
 
 use crate::{
     StepOptions,
     history::{EpochFigures, ends_early},
 };
+
+/// The fewest images that batch normalisation takes its statistics from.
+pub(crate) const FEWEST_IMAGES: u64 = 2;
+
+/// How many images the largest of so many parts of a batch has.
+pub(crate) fn images_of_part(batch_size: u64, parts: u32) -> u64 {
+    batch_size.div_ceil(parts.into())
+}
 
 /// The numbers of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,17 +32,11 @@ impl Plan {
     /// The plan for so many training images. Fewer than a batch make one smaller batch.
     ///
     /// # Errors
-    /// When a part of a batch would be a single image: permanent if the parameters ask for it, out of memory if more
-    /// parts than they ask for are what is left to try.
-    pub(crate) fn new(params: &ClassifierParams, train_images: usize, parts: u32) -> Result<Self, Failure> {
+    /// Permanent, when the parameters ask for parts of a batch that are too small.
+    pub(crate) fn new(params: &ClassifierParams, train_images: usize) -> Result<Self, Failure> {
         let batch_size = u64::from(params.batch_size).min(train_images as u64);
-        if batch_size / u64::from(parts) < 2 {
-            if params.accumulation < parts {
-                return Err(Failure::new(
-                    FailureClass::Oom,
-                    format!("out of memory with {batch_size} images in {} parts", parts / 2),
-                ));
-            }
+        let parts = params.accumulation;
+        if batch_size / u64::from(parts) < FEWEST_IMAGES {
             return Err(Failure::permanent(format!(
                 "{batch_size} images a step in {parts} parts leave a part with fewer than two, and batch \
                  normalisation needs two at a time; raise batch_size, lower accumulation, or add images (there are \
@@ -83,6 +85,7 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
+    use contract::FailureClass;
     use serde_json::json;
 
     use super::*;
@@ -96,7 +99,7 @@ mod tests {
     #[test]
     fn whole_batches_make_an_epoch() {
         let params = params(json!({ "batch_size": 10, "epochs": 3, "warmup_epochs": 0.5, "lr": 0.1 }));
-        let plan = Plan::new(&params, 47, 1).unwrap();
+        let plan = Plan::new(&params, 47).unwrap();
         assert_eq!((plan.steps_per_epoch, plan.steps(), plan.end_of_epoch(1)), (4, 12, 8));
         let lr = |step| plan.step_options(step, 1).lr;
         assert!((lr(0) - 0.05).abs() < 1e-12 && (lr(1) - 0.1).abs() < 1e-12);
@@ -105,19 +108,12 @@ mod tests {
     #[test]
     fn few_images_make_one_small_batch_and_one_alone_is_refused() {
         let params = params(json!({ "batch_size": 64, "accumulation": 4 }));
-        assert_eq!(Plan::new(&params, 9, 4).unwrap().batch_size, 9);
-        let error = Plan::new(&params, 7, 4).unwrap_err();
+        assert_eq!(Plan::new(&params, 9).unwrap().batch_size, 9);
+        let error = Plan::new(&params, 7).unwrap_err();
         assert!(
             error.message.starts_with("7 images a step in 4 parts leave a part with fewer than two"),
             "{error}"
         );
         assert_eq!(error.class, FailureClass::Permanent);
-    }
-
-    #[test]
-    fn halves_that_are_too_small_after_memory_ran_out_are_no_fault_of_the_parameters() {
-        let params = params(json!({ "batch_size": 64 }));
-        let error = Plan::new(&params, 7, 4).unwrap_err();
-        assert_eq!(error, Failure::new(FailureClass::Oom, "out of memory with 7 images in 2 parts"));
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use contract::classifier::{ClassifierParams, Precision as PrecisionParam};
 use tch::{Device, Kind, Tensor};
-use torch::{AdamW, AdamWOptions, Precision};
+use torch::{AdamW, AdamWOptions, Kept, Precision};
 
-use crate::{ResNet, ResNetConfig, StepOutcome, history::EpochFigures, train::Means};
+use crate::{ResNet, ResNetConfig, StepOutcome, history::EpochFigures};
 
 /// A run between two steps.
 #[derive(Debug)]
@@ -23,8 +23,8 @@ pub(crate) struct State {
     pub(crate) best: BTreeMap<String, Tensor>,
     /// How many threads compute; the last bits depend on it.
     pub(crate) threads: u32,
-    /// Parts a batch is computed in; so do they on this.
-    pub(crate) accumulation: u32,
+    /// The running statistics of the norms as they were before the step that is being taken.
+    pub(crate) statistics: Kept,
     /// The loss of the last step, on the device.
     pub(crate) loss: Option<Tensor>,
     /// The norm of its gradient, on the device.
@@ -33,7 +33,7 @@ pub(crate) struct State {
 
 impl State {
     /// The state before the first step.
-    pub(crate) fn fresh(params: &ClassifierParams, classes: usize, means: Means, device: Device) -> Self {
+    pub(crate) fn fresh(params: &ClassifierParams, classes: usize, threads: u32, device: Device) -> Self {
         let precision = match params.precision {
             PrecisionParam::Fp32 => Precision::Fp32,
             PrecisionParam::Bf16 => Precision::Bf16,
@@ -43,13 +43,13 @@ impl State {
         let options = AdamWOptions { weight_decay: params.weight_decay, ..AdamWOptions::default() };
         Self {
             optimizer: AdamW::new(model.parameters(), options),
+            statistics: Kept::of(model.tensors().into_values().filter(|tensor| !tensor.requires_grad())),
             model,
             step: 0,
             sums: Tensor::zeros([2], (Kind::Double, device)),
             history: Vec::new(),
             best: BTreeMap::new(),
-            threads: means.threads,
-            accumulation: means.accumulation,
+            threads,
             loss: None,
             gradient_norm: None,
         }

@@ -3,7 +3,7 @@
 use tch::{Kind, Reduction, Tensor};
 use torch::{AdamW, Mode, accumulate, clip_divisor, gradient_norm, gradients};
 
-use crate::ResNet;
+use crate::{ResNet, memory::Work};
 
 /// How a step is taken.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,6 +29,16 @@ pub struct StepOutcome {
     pub gradient_norm: Tensor,
 }
 
+/// What a batch has to teach, before anything is learned from it.
+#[derive(Debug)]
+pub(crate) struct Lesson {
+    loss: Tensor,
+    correct: Tensor,
+    gradients: Vec<Tensor>,
+    gradient_norm: Tensor,
+    divisor: Tensor,
+}
+
 /// Learns from one batch: images (N, 3, H, W), normalised, and labels (N).
 pub fn train_step(
     model: &ResNet,
@@ -37,27 +47,51 @@ pub fn train_step(
     labels: &Tensor,
     options: &StepOptions,
 ) -> StepOutcome {
+    study(model, optimizer.parameters(), images, labels, options, |_, _| {}).learn(optimizer, options)
+}
+
+/// Goes through a batch, forward and backward. Of the model, only the running statistics of its norms have moved then.
+/// `about_to` hears what is done next, with how many images.
+pub(crate) fn study(
+    model: &ResNet,
+    parameters: &[Tensor],
+    images: &Tensor,
+    labels: &Tensor,
+    options: &StepOptions,
+    about_to: impl Fn(Work, i64),
+) -> Lesson {
     let count = labels.size()[0];
     let parts = i64::from(options.accumulation).min(count);
     let (mut loss, mut correct, mut summed) = (None, None, None);
     for part in 0..parts {
         let (start, end) = (part * count / parts, (part + 1) * count / parts);
         let labels = labels.narrow(0, start, end - start);
+        about_to(Work::Forward, end - start);
         let logits = model.forward(&images.narrow(0, start, end - start), Mode::Train);
         // Weighted by its share, each image counts the same, however the batch is cut.
         let part_loss = cross_entropy(&logits, &labels, options.label_smoothing, Reduction::Mean)
             * ((end - start) as f64 / count as f64);
-        accumulate(&mut summed, gradients(&part_loss, optimizer.parameters()));
+        about_to(Work::Backward, end - start);
+        accumulate(&mut summed, gradients(&part_loss, parameters));
         add(&mut loss, part_loss.detach().to_kind(Kind::Double));
         add(&mut correct, correct_in(&logits, &labels));
     }
     let gradients = summed.expect("a batch has at least one part");
     let gradient_norm = gradient_norm(&gradients);
-    optimizer.step(gradients, &clip_divisor(&gradient_norm, options.clip_norm), options.lr);
-    StepOutcome {
+    Lesson {
         loss: loss.expect("a batch has at least one part"),
         correct: correct.expect("a batch has at least one part"),
+        divisor: clip_divisor(&gradient_norm, options.clip_norm),
         gradient_norm,
+        gradients,
+    }
+}
+
+impl Lesson {
+    /// Takes the optimiser's step.
+    pub(crate) fn learn(self, optimizer: &mut AdamW, options: &StepOptions) -> StepOutcome {
+        optimizer.step(self.gradients, &self.divisor, options.lr);
+        StepOutcome { loss: self.loss, correct: self.correct, gradient_norm: self.gradient_norm }
     }
 }
 

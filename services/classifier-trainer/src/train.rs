@@ -9,7 +9,7 @@ use contract::{
 use tch::Device;
 use torch::{
     beside,
-    images::{TrainBatches, ValBatches},
+    images::{Batch, TrainBatches, ValBatches},
     use_threads,
 };
 use worker::{Control, Run, RunError};
@@ -20,22 +20,16 @@ use crate::{
     divergence,
     failure::transient,
     history::{EpochFigures, best_epoch},
-    init_from, outcome,
+    init_from,
+    ladder::Ladder,
+    memory::Work,
+    outcome,
     pace::Pace,
-    plan::Plan,
+    plan::{Plan, images_of_part},
     state::State,
-    step::train_step,
+    step::{StepOutcome, study},
     validation::{Validation, validate},
 };
-
-/// What an attempt computes with, unless its checkpoint says otherwise.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Means {
-    /// Threads, on the CPU.
-    pub(crate) threads: u32,
-    /// Parts a batch is computed in.
-    pub(crate) accumulation: u32,
-}
 
 /// What stays the same throughout an attempt.
 pub(crate) struct Task<'a> {
@@ -43,6 +37,7 @@ pub(crate) struct Task<'a> {
     pub(crate) params: &'a ClassifierParams,
     pub(crate) images: &'a Images,
     pub(crate) plan: Plan,
+    pub(crate) ladder: &'a Ladder<'a>,
     identity: Identity,
     device: Device,
 }
@@ -54,17 +49,19 @@ pub(crate) struct Task<'a> {
 pub(crate) fn train(
     run: &Run,
     params: &ClassifierParams,
-    means: Means,
+    threads: u32,
+    ladder: &Ladder<'_>,
     control: &mut dyn Control,
 ) -> Result<RunResult, RunError> {
     let images = data::open(params, &run.data_roots, control, |control| {
         control.report(Progress { step: resumed_from(run), ..Progress::default() });
         control.stop().map_or(Ok(()), |cause| Err(RunError::Stopped(cause)))
     })?;
-    let plan = Plan::new(params, images.train.files().len(), means.accumulation)?;
+    let plan = Plan::new(params, images.train.files().len())?;
+    ladder.set_batch_size(plan.batch_size);
     let identity = Identity::new(params, &images);
-    let task = Task { run, params, images: &images, plan, identity, device: torch::device() };
-    let mut state = task.begin(means, control)?;
+    let task = Task { run, params, images: &images, plan, ladder, identity, device: torch::device() };
+    let mut state = task.begin(threads, control)?;
     use_threads(state.threads);
 
     let augment = data::augment(params.augment);
@@ -79,17 +76,15 @@ pub(crate) fn train(
         }
         let started = Instant::now();
         let batch = prepared.take().unwrap_or_else(|| batches.batch(state.step)).map_err(transient)?;
-        let (images, labels) = batch.to_device(task.device); // (N, 3, H, W), (N)
 
         // The next batch is made while this one is learned from.
-        let options = plan.step_options(state.step, state.accumulation);
         let next = state.step + 1;
         let (next_batch, step) = beside(
             || (next < plan.steps()).then(|| batches.batch(next)),
-            || train_step(&state.model, &mut state.optimizer, &images, &labels, &options),
+            || task.step(&mut state, &batch, &pace, control),
         );
         prepared = next_batch;
-        state.advance(step);
+        state.advance(step?);
 
         pace.step_done(&state, started);
         if pace.loss.is_some_and(|loss| !loss.is_finite()) {
@@ -109,10 +104,10 @@ pub(crate) fn train(
 
 impl Task<'_> {
     /// The state to go on from.
-    fn begin(&self, means: Means, control: &mut dyn Control) -> Result<State, RunError> {
-        let mut state = State::fresh(self.params, self.images.classes.len(), means, self.device);
+    fn begin(&self, threads: u32, control: &mut dyn Control) -> Result<State, RunError> {
+        let mut state = State::fresh(self.params, self.images.classes.len(), threads, self.device);
         if let Some(resume) = &self.run.resume {
-            self.identity.restore(&resume.path, &mut state)?;
+            self.ladder.at_least(self.identity.restore(&resume.path, &mut state)?);
         } else if let Some(weights) = &self.params.init_from {
             control.note(init_from::load(&state.model, weights, &self.run.data_roots)?);
         }
@@ -121,6 +116,37 @@ impl Task<'_> {
                 .note(format!("there are {} images to learn from: one batch an epoch", self.plan.batch_size));
         }
         Ok(state)
+    }
+
+    /// Learns from a batch (N images). When memory does not suffice, the norms' statistics are put back and the same
+    /// batch is gone through again in more parts: until the optimiser steps, nothing else has changed.
+    fn step(
+        &self,
+        state: &mut State,
+        batch: &Batch,
+        pace: &Pace,
+        control: &mut dyn Control,
+    ) -> Result<StepOutcome, Failure> {
+        state.statistics.keep();
+        loop {
+            let options = self.plan.step_options(state.step, self.ladder.parts());
+            let studied = self.ladder.within(|| {
+                let (images, labels) = batch.to_device(self.device); // (N, 3, H, W), (N)
+                let about_to = |work, images| self.ladder.about_to(state.step, work, images);
+                study(&state.model, state.optimizer.parameters(), &images, &labels, &options, about_to)
+            });
+            match studied {
+                Ok(lesson) => {
+                    self.ladder.about_to(state.step, Work::Optimizer, self.plan.batch_size.cast_signed());
+                    return Ok(lesson.learn(&mut state.optimizer, &options));
+                }
+                Err(out) => {
+                    state.statistics.put_back();
+                    self.ladder.descend(&out, "the step is taken again", control)?;
+                    control.report(self.progress(state, pace));
+                }
+            }
+        }
     }
 
     /// Judges the model after an epoch and takes note of it. Interrupted, it is done again by the next attempt.
@@ -163,7 +189,7 @@ impl Task<'_> {
         if !state.is_finite() {
             return Err(self.diverged(state));
         }
-        control.checkpoint(self.identity.snapshot(state, role));
+        control.checkpoint(self.identity.snapshot(state, self.ladder.parts(), role));
         Ok(())
     }
 
@@ -188,13 +214,23 @@ impl Task<'_> {
         pace: &Pace,
         control: &mut dyn Control,
     ) -> Result<Validation, RunError> {
-        // Without gradients, a batch takes less memory than a part of one with them.
-        let batch_size = self.plan.batch_size.div_ceil(u64::from(state.accumulation)) as usize;
-        let batches = ValBatches::new(&self.images.val, self.params.image_size, batch_size);
-        validate(&state.model, &batches, self.params.label_smoothing, || {
-            control.report(self.progress(state, pace));
-            control.stop().map_or(Ok(()), |cause| Err(RunError::Stopped(cause)))
-        })
+        loop {
+            // Without gradients, a batch takes less memory than a part of one with them.
+            let batch_size = images_of_part(self.plan.batch_size, self.ladder.parts());
+            let batches = ValBatches::new(&self.images.val, self.params.image_size, batch_size as usize);
+            let judged = self.ladder.within(|| {
+                validate(&state.model, &batches, self.params.label_smoothing, || {
+                    control.report(self.progress(state, pace));
+                    control.stop().map_or(Ok(()), |cause| Err(RunError::Stopped(cause)))?;
+                    self.ladder.about_to(state.step, Work::Validation, batch_size.cast_signed());
+                    Ok(())
+                })
+            });
+            match judged {
+                Ok(judged) => return judged,
+                Err(out) => self.ladder.descend(&out, "validation is done again", control)?,
+            }
+        }
     }
 
     fn diverged(&self, state: &State) -> Failure {

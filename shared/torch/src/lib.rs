@@ -1,8 +1,10 @@
 //! What trainers share of libtorch and of images: building blocks, not a framework. Knows nothing of messages.
 
 mod adamw;
+mod device_memory;
 mod gradients;
 pub mod images;
+mod kept;
 mod layers;
 mod memory;
 mod native;
@@ -13,7 +15,9 @@ mod schedule;
 mod tensor_file;
 
 pub use adamw::{AdamW, AdamWOptions};
+pub use device_memory::{drop_cache, peak_mib, reset_peak};
 pub use gradients::{accumulate, clip_divisor, gradient_norm, gradients};
+pub use kept::Kept;
 pub use layers::{BatchNorm2d, Conv2d, Linear, Mode, Precision, channels_last};
 pub use memory::cache_budget;
 pub use roots::{RootError, find_below};

@@ -4,12 +4,14 @@
 #include <ATen/Context.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_foreach_add.h>
+#include <ATen/ops/_foreach_copy.h>
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/as_strided.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
+#include <c10/core/CachingDeviceAllocator.h>
 
 #include <cstring>
 #include <exception>
@@ -53,6 +55,18 @@ std::vector<at::Tensor> flat(std::vector<at::Tensor> tensors) {
   return tensors;
 }
 
+// The allocator of libtorch's GPU half, or null where that is not loaded. It is found at run time and spoken to through
+// the interface that all devices share, so that this compiles and links without CUDA.
+c10::DeviceAllocator *gpu_allocator() {
+  try {
+    auto *allocator = dynamic_cast<c10::DeviceAllocator *>(c10::GetAllocator(c10::DeviceType::CUDA));
+    return allocator && allocator->initialized() ? allocator : nullptr;
+  } catch (const std::exception &) {
+    // What nobody has registered cannot be asked for.
+    return nullptr;
+  }
+}
+
 } // namespace
 
 extern "C" {
@@ -79,6 +93,35 @@ char *rekindle_norm(at::Tensor *const *tensors, size_t count, at::Tensor *norm) 
 
 char *rekindle_add(at::Tensor *const *sums, at::Tensor *const *tensors, size_t count) {
   return caught([&] { at::_foreach_add_(list(sums, count), list(tensors, count)); });
+}
+
+char *rekindle_copy(at::Tensor *const *to, at::Tensor *const *from, size_t count) {
+  return caught([&] {
+    auto targets = list(to, count);
+    at::_foreach_copy_(targets, list(from, count));
+  });
+}
+
+char *rekindle_drop_gpu_cache() {
+  return caught([] {
+    if (auto *allocator = gpu_allocator()) allocator->emptyCache();
+  });
+}
+
+char *rekindle_reset_gpu_peak(int8_t device) {
+  return caught([&] {
+    if (auto *allocator = gpu_allocator()) allocator->resetPeakStats(device);
+  });
+}
+
+// Writes the most bytes that were reserved on the device since the last reset; none where there is no allocator.
+char *rekindle_gpu_peak(int8_t device, int64_t *bytes) {
+  return caught([&] {
+    if (auto *allocator = gpu_allocator()) {
+      auto reserved = allocator->getDeviceStats(device).reserved_bytes;
+      *bytes = reserved[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak;
+    }
+  });
 }
 
 char *rekindle_adamw(at::Tensor *const *parameters, at::Tensor *const *gradients, at::Tensor *const *averages,

@@ -14,6 +14,10 @@ unsafe extern "C" {
         tensors: *const *const C_tensor,
         count: usize,
     ) -> *mut c_char;
+    fn rekindle_copy(to: *const *const C_tensor, from: *const *const C_tensor, count: usize) -> *mut c_char;
+    fn rekindle_drop_gpu_cache() -> *mut c_char;
+    fn rekindle_reset_gpu_peak(device: i8) -> *mut c_char;
+    fn rekindle_gpu_peak(device: i8, bytes: *mut i64) -> *mut c_char;
     fn rekindle_adamw(
         parameters: *const *const C_tensor,
         gradients: *const *const C_tensor,
@@ -66,6 +70,45 @@ pub(crate) fn add(sums: &mut [Tensor], tensors: &[Tensor]) {
     // SAFETY: both lists hold `len` live tensors; the sums are exclusively borrowed.
     unwrap(unsafe { rekindle_add(sums.as_ptr(), tensors.as_ptr(), sums.len()) });
 }
+
+/// Copies each of `from` into its own of `to`. Nothing is allocated on the device.
+pub(crate) fn copy(to: &mut [Tensor], from: &[Tensor]) {
+    assert_eq!(to.len(), from.len(), "each target takes one tensor");
+    let (to, from) = (pointers(to), pointers(from));
+    // SAFETY: both lists hold `len` live tensors; the targets are exclusively borrowed.
+    unwrap(unsafe { rekindle_copy(to.as_ptr(), from.as_ptr(), to.len()) });
+}
+
+/// Gives back what the GPU's allocator keeps and nobody uses; nothing where there is no GPU.
+pub(crate) fn drop_gpu_cache() {
+    // SAFETY: takes nothing; an exception comes back as text.
+    unwrap(unsafe { rekindle_drop_gpu_cache() });
+}
+
+/// Counts the GPU's peak of memory from now on.
+pub(crate) fn reset_gpu_peak(device: i8) {
+    // SAFETY: takes a number; an exception comes back as text.
+    unwrap(unsafe { rekindle_reset_gpu_peak(device) });
+}
+
+/// The most bytes that libtorch held of the GPU since the last reset.
+pub(crate) fn gpu_peak(device: i8) -> u64 {
+    let mut bytes = 0;
+    // SAFETY: `bytes` outlives the call.
+    unwrap(unsafe { rekindle_gpu_peak(device, &raw mut bytes) });
+    bytes.try_into().unwrap_or_default()
+}
+
+/// Has the allocator of main memory return what is free to the system.
+#[cfg(target_env = "gnu")]
+pub(crate) fn trim_main_memory() {
+    // SAFETY: touches only memory that nobody holds.
+    unsafe { libc::malloc_trim(0) };
+}
+
+/// Other allocators keep little.
+#[cfg(not(target_env = "gnu"))]
+pub(crate) fn trim_main_memory() {}
 
 /// One fused AdamW step.
 pub(crate) fn adamw(step: &AdamwStep<'_>) {

@@ -3,5 +3,6 @@
 mod bad_input;
 mod images;
 mod learning;
+mod memory;
 mod recorder;
 mod resume;

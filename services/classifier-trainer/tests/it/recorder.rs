@@ -3,9 +3,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use classifier_trainer::Classifier;
+use classifier_trainer::{Classifier, Memory};
 use contract::{
     Seconds, StopCause, Timestamp,
     checkpoints::{CheckpointRole, Manifest},
@@ -103,7 +104,7 @@ impl Recorder {
 pub(crate) struct Job {
     pub(crate) folder: TempDir,
     params: Value,
-    threads: u32,
+    trainer: Classifier,
 }
 
 /// What an attempt came to.
@@ -116,7 +117,7 @@ impl Job {
     /// A job whose data is `images/` in its folder, yet to be filled.
     pub(crate) fn new(mut params: Value) -> Self {
         params.as_object_mut().unwrap().entry("data").or_insert_with(|| "images".into());
-        Self { folder: tempfile::tempdir().unwrap(), params, threads: 1 }
+        Self { folder: tempfile::tempdir().unwrap(), params, trainer: Classifier::new(1) }
     }
 
     /// Another job on the same images.
@@ -127,8 +128,15 @@ impl Job {
     }
 
     /// The same job on a machine with more cores.
-    pub(crate) fn on_threads(self, threads: u32) -> Self {
-        Self { threads, ..self }
+    pub(crate) fn on_threads(mut self, threads: u32) -> Self {
+        self.trainer.threads = threads;
+        self
+    }
+
+    /// The same job on a device with this memory.
+    pub(crate) fn in_memory(mut self, memory: Arc<dyn Memory>) -> Self {
+        self.trainer.memory = memory;
+        self
     }
 
     pub(crate) fn images(&self) -> PathBuf {
@@ -159,7 +167,7 @@ impl Job {
             notes: Vec::new(),
             artifacts: BTreeMap::new(),
         };
-        let outcome = Classifier { threads: self.threads }.run(&self.run(resume), &mut recorder);
+        let outcome = self.trainer.run(&self.run(resume), &mut recorder);
         recorder.write();
         Attempt { outcome, recorder }
     }
@@ -169,7 +177,7 @@ impl Job {
         let grant = Grant {
             job_id: "test".parse().unwrap(),
             attempt: 1,
-            workload: Classifier { threads: 1 }.workload(),
+            workload: self.trainer.workload(),
             profile: None,
             params: self.params.as_object().unwrap().clone(),
             labels: BTreeMap::new(),

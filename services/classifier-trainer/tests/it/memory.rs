@@ -1,0 +1,199 @@
+//! Memory that does not suffice: each rung of the ladder, with allocations that fail where a test wants it.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU32, Ordering},
+};
+
+use classifier_trainer::{Demand, Memory, Work};
+use contract::{FailureClass, StopCause, checkpoints::CheckpointRole};
+use serde_json::json;
+use tch::{Device, Kind, TchError, Tensor};
+use worker::RunError;
+
+use crate::{
+    images::shapes,
+    recorder::{Attempt, Job, StopAt},
+};
+
+/// A device on which some demands fail.
+struct Scarce<F> {
+    fails: F,
+    words: fn(),
+    caches_dropped: AtomicU32,
+    demands: Mutex<Vec<Demand>>,
+}
+
+impl<F> std::fmt::Debug for Scarce<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Scarce")
+    }
+}
+
+impl<F: Fn(Demand) -> bool + Send + Sync> Memory for Scarce<F> {
+    fn about_to(&self, demand: Demand) {
+        self.demands.lock().unwrap().push(demand);
+        if (self.fails)(demand) {
+            (self.words)();
+        }
+    }
+
+    fn drop_cache(&self) {
+        self.caches_dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn reset_peak(&self) {}
+
+    fn peak_mib(&self) -> Option<u64> {
+        Some(22_810)
+    }
+}
+
+impl<F> Scarce<F> {
+    /// Parts that went forward, as (step, images), in their order.
+    fn parts(&self) -> Vec<(u64, i64)> {
+        let demands = self.demands.lock().unwrap();
+        demands.iter().filter(|demand| demand.work == Work::Forward).map(|d| (d.step, d.images)).collect()
+    }
+}
+
+/// What tch says when CUDA's allocator gives up.
+fn as_cuda_says() {
+    let words = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 22.05 GiB of which \
+                 1.11 GiB is free.";
+    panic!("called `Result::unwrap()` on an `Err` value: {:?}", TchError::Torch(words.into()));
+}
+
+/// Asks libtorch for more than any machine has.
+fn as_the_cpu_says() {
+    let _ = Tensor::zeros([1 << 55], (Kind::Uint8, Device::Cpu));
+}
+
+fn scarce<F: Fn(Demand) -> bool + Send + Sync>(words: fn(), fails: F) -> Arc<Scarce<F>> {
+    Arc::new(Scarce { fails, words, caches_dropped: AtomicU32::new(0), demands: Mutex::default() })
+}
+
+/// Two steps of eight images an epoch, and uneven parts once there are three.
+fn job() -> Job {
+    let job = Job::new(json!({
+        "stem": "small", "image_size": 8, "epochs": 2, "batch_size": 8, "lr": 2e-3, "augment": "strong", "seed": 5,
+        "val_split": 0.25,
+    }));
+    shapes(&job.images(), 10);
+    job
+}
+
+/// The bytes of a run that computes in parts of `images` from `step` on: it was stopped there, and the one that goes on
+/// never begins anything larger.
+fn in_smaller_parts_from(step: u64, images: i64) -> Vec<u8> {
+    let job = job();
+    let whole = (0 < step).then(|| job.attempt(None, StopAt::Step(step, StopCause::Preempted)));
+    let memory = scarce(as_cuda_says, move |demand| demand.work == Work::Forward && images < demand.images);
+    let job = job.in_memory(memory);
+    job.attempt(whole.as_ref().and_then(Attempt::latest), StopAt::Never).final_bytes()
+}
+
+#[test]
+fn a_step_that_runs_out_of_memory_is_taken_again_in_smaller_parts_and_nothing_else_is_lost() {
+    for (work, words) in [
+        (Work::Forward, as_cuda_says as fn()),
+        (Work::Backward, as_cuda_says),
+        (Work::Backward, as_the_cpu_says),
+    ] {
+        // By then the norms' statistics have moved with the first part, if it is backward that fails.
+        let memory =
+            scarce(words, move |demand| demand.work == work && demand.step == 2 && 4 < demand.images);
+        let job = job().in_memory(memory.clone());
+        let attempt = job.attempt(None, StopAt::Never);
+        assert_eq!(
+            attempt.recorder.notes,
+            ["out of memory with 8 images at a time; the step is taken again with 4 at a time"]
+        );
+        assert_eq!(memory.caches_dropped.load(Ordering::Relaxed), 1);
+        let parts = [(0, 8), (1, 8), (2, 8), (2, 4), (2, 4), (3, 4), (3, 4)];
+        assert_eq!(memory.parts(), parts, "{work:?}: no step is done again but the one that failed");
+        assert!(attempt.final_bytes() == in_smaller_parts_from(2, 4), "{work:?}");
+    }
+}
+
+#[test]
+fn a_later_part_that_fails_takes_the_earlier_ones_with_it() {
+    let seen = AtomicU32::new(0);
+    // The second half of step 1 fails, after the first half went forward and back.
+    let memory = scarce(as_cuda_says, move |demand| match demand.images {
+        8 => demand.work == Work::Backward && demand.step == 1,
+        4 => demand.work == Work::Backward && seen.fetch_add(1, Ordering::Relaxed) == 1,
+        _ => false,
+    });
+    let job = job().in_memory(memory.clone());
+    let attempt = job.attempt(None, StopAt::Never);
+    let parts = memory.parts();
+    assert_eq!(&parts[..8], [(0, 8), (1, 8), (1, 4), (1, 4), (1, 2), (1, 2), (1, 2), (1, 2)]);
+    assert!(attempt.final_bytes() == in_smaller_parts_from(1, 2));
+}
+
+#[test]
+fn an_optimiser_that_runs_out_of_memory_begins_the_attempt_again() {
+    let failed = AtomicU32::new(0);
+    let memory = scarce(as_cuda_says, move |demand| {
+        demand.work == Work::Optimizer && demand.step == 1 && failed.fetch_add(1, Ordering::Relaxed) == 0
+    });
+    let job = job().in_memory(memory.clone());
+    let attempt = job.attempt(None, StopAt::Never);
+    assert_eq!(
+        attempt.recorder.notes,
+        ["out of memory with 8 images at a time; the attempt begins again with 4 at a time"]
+    );
+    assert_eq!(memory.parts()[..6], [(0, 8), (1, 8), (0, 4), (0, 4), (1, 4), (1, 4)]);
+    assert!(attempt.final_bytes() == in_smaller_parts_from(0, 4));
+}
+
+#[test]
+fn validation_that_runs_out_of_memory_is_done_again() {
+    let memory = scarce(as_cuda_says, |demand| demand.work == Work::Validation && 4 < demand.images);
+    let job = job().in_memory(memory);
+    let attempt = job.attempt(None, StopAt::Never);
+    assert_eq!(
+        attempt.recorder.notes,
+        ["out of memory with 8 images at a time; validation is done again with 4 at a time"]
+    );
+    assert_eq!(attempt.recorder.metrics.len(), 2, "each epoch is told once");
+    attempt.final_bytes();
+}
+
+#[test]
+fn the_ladder_ends_where_a_norm_sees_two_images_and_names_the_peak() {
+    let memory = scarce(as_cuda_says, |demand| demand.work == Work::Backward && demand.step == 1);
+    let attempt = job().in_memory(memory.clone()).attempt(None, StopAt::Never);
+    let failure = attempt.failure();
+    assert_eq!(failure.class, FailureClass::Oom);
+    let begin =
+        "out of memory with 2 images at a time, and batch normalisation needs 2; the peak was 22810 MiB: ";
+    assert!(failure.message.starts_with(begin), "{failure}");
+    assert!(failure.message.contains("CUDA out of memory. Tried to allocate 2.00 GiB."), "{failure}");
+    assert_eq!(memory.parts(), [(0, 8), (1, 8), (1, 4), (1, 2)]);
+    assert_eq!(attempt.recorder.notes.len(), 2);
+}
+
+#[test]
+fn parts_that_were_needed_stay_with_the_checkpoint() {
+    let memory = scarce(as_cuda_says, |demand| demand.work == Work::Backward && 4 < demand.images);
+    let job = job().in_memory(memory);
+    let stopped = job.attempt(None, StopAt::Step(1, StopCause::Preempted));
+    assert!(matches!(stopped.outcome, Err(RunError::Stopped(StopCause::Preempted))));
+    assert_eq!(stopped.recorder.checkpoints, [(1, CheckpointRole::Periodic)]);
+    let ample = scarce(as_cuda_says, |_| false);
+    let job = job.in_memory(ample.clone());
+    job.attempt(stopped.latest(), StopAt::Never);
+    assert_eq!(ample.parts()[..2], [(1, 4), (1, 4)]);
+}
+
+#[test]
+fn other_panics_pass_the_ladder_by() {
+    let memory = scarce(|| panic!("CUDA error: an illegal memory access was encountered"), |_| true);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        job().in_memory(memory.clone()).attempt(None, StopAt::Never)
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(memory.parts().len(), 1);
+}
