@@ -70,6 +70,8 @@ pub(crate) enum Command {
     Estimate(estimate::Arguments),
     /// Say what was spent, and where.
     Cost(cost::Arguments),
+    /// List what owners have spent of what they may this month, what is reserved, and what is left.
+    Owners,
     /// Look for what is wrong with this installation and say what to do.
     Doctor,
     /// Print a script that completes commands in a shell.

@@ -9,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod estimate;
 pub(crate) mod logs;
 pub(crate) mod ls;
+pub(crate) mod owners;
 pub(crate) mod retry;
 pub(crate) mod rm;
 pub(crate) mod show;
@@ -44,6 +45,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Workers => workers::run(&context()?).await,
         Command::Estimate(arguments) => estimate::run(arguments, &context()?).await,
         Command::Cost(arguments) => cost::run(arguments, &context()?).await,
+        Command::Owners => owners::run(&context()?).await,
         // These two must work where the settings do not.
         Command::Doctor => doctor::run(config, json).await,
         Command::Completions(arguments) => completions::run(&arguments),

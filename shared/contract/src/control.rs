@@ -16,6 +16,7 @@ macro_rules! scheduler_request {
 }
 
 mod cost;
+mod owners;
 mod queries;
 mod requests;
 mod state;
@@ -23,6 +24,7 @@ mod view;
 mod workers;
 
 pub use cost::{Cost, CostGroup, CostLine, CostSum, GetCost};
+pub use owners::{ListOwners, OwnerList, OwnerView};
 pub use queries::{EstimateJob, EstimateReply, GetHistory, GetJob, History, HistoryEntry, JobList, ListJobs};
 pub use requests::{CancelJob, RedriveJob, RemoveJob};
 pub use state::JobState;

@@ -64,6 +64,8 @@ pub fn visit_messages(visitor: &mut impl Visitor) {
     visitor.visit::<control::EstimateReply>();
     visitor.visit::<control::GetCost>();
     visitor.visit::<control::Cost>();
+    visitor.visit::<control::ListOwners>();
+    visitor.visit::<control::OwnerList>();
     visitor.visit::<sweep::SubmitSweep>();
     visitor.visit::<sweep::SweepView>();
     visitor.visit::<sweep::GetSweep>();

@@ -3,7 +3,7 @@
 use contract::{
     Estimate, JobAccepted, JobId, Refused, SubmitJob, SubmitSweep, SweepId, SweepView, Timestamp, WorkerId,
     Workload,
-    control::{JobView, RedriveJob, WorkerList},
+    control::{JobView, OwnerList, RedriveJob, WorkerList},
     events::{
         AttemptCheckpointed, AttemptEnded, AttemptMetrics, AttemptNote, AttemptStarted, DeadLetter, JobEnded,
         JobLeased, JobQueued, JobRetrying, JobWarned,
@@ -34,6 +34,8 @@ pub(crate) enum Event {
     Goodbye(Goodbye),
     /// Somebody asks who is there.
     ListWorkers,
+    /// Somebody asks what owners have left of their money.
+    ListOwners,
     /// A worker asks for the right to run an attempt.
     Claim(Claim),
     /// A worker lives, and its runs with it.
@@ -77,6 +79,7 @@ impl Event {
             | Self::Hello(_)
             | Self::Goodbye(_)
             | Self::ListWorkers
+            | Self::ListOwners
             | Self::Heartbeat(_)
             | Self::SubmitSweep(..)
             | Self::GetSweep(_)
@@ -215,5 +218,6 @@ pub(crate) enum Answer {
     Claim(Box<ClaimAnswer>),
     Heartbeat(HeartbeatAnswer),
     Workers(WorkerList),
+    Owners(OwnerList),
     Sweep(Box<SweepView>),
 }

@@ -98,6 +98,7 @@ impl Core {
             Event::Hello(hello) => self.hello(*hello),
             Event::Goodbye(goodbye) => self.goodbye(&goodbye),
             Event::ListWorkers => self.list_workers(),
+            Event::ListOwners => self.list_owners(),
             Event::Claim(claim) => self.claim(&claim),
             Event::Heartbeat(heartbeat) => self.heartbeat(heartbeat),
             Event::Started(started) => self.started(&started),

@@ -220,6 +220,7 @@ fn reply(to: &ReplyTo, answer: &Answer) -> Outgoing {
         Answer::Claim(answer) => Outgoing::reply(to, &**answer),
         Answer::Heartbeat(answer) => Outgoing::reply(to, answer),
         Answer::Workers(list) => Outgoing::reply(to, list),
+        Answer::Owners(list) => Outgoing::reply(to, list),
         Answer::Sweep(view) => Outgoing::reply(to, &**view),
     }
 }

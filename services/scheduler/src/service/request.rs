@@ -4,7 +4,8 @@ use broker::Delivery;
 use contract::{
     DecodeError, Message, SubmitJob, SubmitSweep,
     control::{
-        CancelJob, EstimateJob, GetCost, GetHistory, GetJob, ListJobs, ListWorkers, RedriveJob, RemoveJob,
+        CancelJob, EstimateJob, GetCost, GetHistory, GetJob, ListJobs, ListOwners, ListWorkers, RedriveJob,
+        RemoveJob,
     },
     events::{
         AttemptCheckpointed, AttemptEnded, AttemptMetrics, AttemptNote, AttemptProgress, AttemptStarted,
@@ -72,6 +73,7 @@ pub(super) fn request(delivery: &Delivery) -> Result<Said, DecodeError> {
         RemoveJob::KIND => Event::Remove(delivery.decode::<RemoveJob>()?.job_id),
         EstimateJob::KIND => Event::Estimate(Box::new(delivery.decode::<EstimateJob>()?.submission)),
         ListWorkers::KIND => Event::ListWorkers,
+        ListOwners::KIND => Event::ListOwners,
         GetSweep::KIND => Event::GetSweep(delivery.decode()?),
         CancelSweep::KIND => Event::CancelSweep(delivery.decode::<CancelSweep>()?.sweep_id),
         ResumeSweep::KIND => Event::ResumeSweep(delivery.decode()?),

@@ -3,6 +3,7 @@
 mod fund;
 mod parked;
 mod purses;
+mod view;
 mod words;
 
 use std::time::Duration;

@@ -115,6 +115,12 @@ impl Purses {
         self.spent.retain(|(_, other), _| month <= *other);
     }
 
+    /// The owners that have spent or reserved something.
+    pub(in crate::core) fn owners(&self) -> impl Iterator<Item = &String> {
+        self.spent.keys().map(|(owner, _)| owner).chain(self.owners.keys())
+    }
+
+    /// What an owner's attempts have cost that are over.
     pub(in crate::core) fn spent(&self, owner: &str, month: Month) -> f64 {
         self.spent.get(&(owner.to_owned(), month)).copied().unwrap_or(0.0)
     }

@@ -163,6 +163,7 @@ fn event(words: &[&str], now: Timestamp) -> Event {
                 at: now,
             }))
         }
+        ["owners"] => Event::ListOwners,
         ["cancel", id] => Event::Cancel(job(id)),
         ["remove", id] => Event::Remove(job(id)),
         ["get", id] => Event::Get(job(id)),

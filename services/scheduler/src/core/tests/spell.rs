@@ -2,7 +2,7 @@
 
 use contract::{
     SweepView, Timestamp,
-    control::{JobView, LedgerView},
+    control::{JobView, LedgerView, OwnerList, OwnerView},
     lease::{ClaimAnswer, Verdict},
 };
 
@@ -79,6 +79,7 @@ fn answered(answer: &Answer, start: Timestamp) -> Option<String> {
             words.into_iter().map(str::to_owned).chain(limits).collect::<Vec<_>>().join(", ")
         }
         Answer::Sweep(view) => swept(view),
+        Answer::Owners(list) => owners(list),
         Answer::Workers(list) => format!("{} workers", list.workers.len()),
     };
     Some(spelt)
@@ -117,4 +118,14 @@ fn shown(view: &JobView, start: Timestamp) -> String {
 /// Seconds since the beginning of the script.
 fn seconds(at: Timestamp, start: Timestamp) -> String {
     format!("{}s", at.since(start).as_secs_f64())
+}
+
+fn owners(list: &OwnerList) -> String {
+    let owners = list.owners.iter().map(|owner| {
+        let OwnerView { owner, monthly_usd, spent_usd, reserved_usd, left_usd, waiting } = owner;
+        let money = |usd: &Option<f64>| usd.map_or_else(|| "no limit".into(), |usd| format!("{usd:.4}"));
+        let (cap, left) = (money(monthly_usd), money(left_usd));
+        format!("{owner}: {spent_usd:.4} spent and {reserved_usd:.4} reserved of {cap}, {left} left, {waiting} wait")
+    });
+    format!("{}: {}", list.month, owners.collect::<Vec<_>>().join("; "))
 }

@@ -33,6 +33,8 @@ fn an_owner_whose_money_is_over_waits_for_the_next_month() {
                 accepted
             get b
                 queued on t4; queued 0s, backing off 0s, running 0s, 0.000000 USD; waiting: owner ada has 0.0000 of 0.02 USD left for 2001-10, 0.0200 reserved for attempts under way, and the shortest attempt on t4 costs 0.0060 USD: 30s of work, and 32s in which it may have to stop; it goes on with the next month, or when the cap is raised
+            owners
+                2001-10: ada: 0.0000 spent and 0.0200 reserved of 0.0200, 0.0000 left, 1 wait
             submit c owner=bob
                 tell queued c
                 accepted
