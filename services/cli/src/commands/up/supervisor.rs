@@ -1,6 +1,7 @@
 //! Keeping one service running.
 
 use std::{
+    io,
     process::{ExitStatus, Stdio},
     sync::Arc,
     time::Duration,
@@ -8,11 +9,15 @@ use std::{
 
 use anyhow::Context;
 use nix::{
-    sys::signal::{Signal, killpg},
+    sys::{
+        signal::{Signal, killpg},
+        wait::{Id, WaitPidFlag, WaitStatus, waitid},
+    },
     unistd::Pid,
 };
 use tokio::{
     process::{Child, Command},
+    signal::unix::{SignalKind, signal},
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
@@ -43,7 +48,7 @@ pub(crate) async fn keep_running(
         let begin = Instant::now();
         let mut running = Running::start(&service, &console)?;
         let status = tokio::select! {
-            status = running.child.wait() => status.context("cannot wait for a process")?,
+            status = running.end() => status?,
             () = stop.cancelled() => return running.stop(&service, &console).await,
         };
         running.last_lines().await;
@@ -104,14 +109,28 @@ impl Running {
         Ok(Self { child, group, relays })
     }
 
+    /// Waits until the service has died by itself, and kills what it left behind.
+    async fn end(&mut self) -> anyhow::Result<ExitStatus> {
+        await_death(self.group).await.context("cannot wait for a process")?;
+        self.kill_the_rest();
+        self.child.wait().await.context("cannot wait for a process")
+    }
+
+    /// Kills every process of the group, such as a dead trainer's data loaders. The leader must not have been reaped: as
+    /// long as it is a zombie, the kernel gives its number to no other process and no other group.
+    fn kill_the_rest(&self) {
+        // A group without living members is no error, and one that cannot be killed is not ours.
+        let _ = killpg(self.group, Signal::SIGKILL);
+    }
+
     /// SIGTERM, then SIGKILL for whatever is left after the grace.
     async fn stop(mut self, service: &Service, console: &Console) -> anyhow::Result<()> {
         // It may have ended meanwhile, and then there is nothing to tell.
         let _ = nix::sys::signal::kill(self.group, Signal::SIGTERM);
-        if timeout(service.grace, self.child.wait()).await.is_err() {
+        if timeout(service.grace, self.end()).await.is_err() {
             console.say(&service.name, &format!("did not stop within {:?}; killing it", service.grace));
-            let _ = killpg(self.group, Signal::SIGKILL);
-            self.child.wait().await.context("cannot wait for a process")?;
+            self.kill_the_rest();
+            self.end().await?;
         }
         self.last_lines().await;
         Ok(())
@@ -122,6 +141,16 @@ impl Running {
         // Lines that come later than this are lost with their writer, which outlived its parent.
         let _ = timeout(LAST_LINES, all).await;
     }
+}
+
+/// Waits until a child has died, without reaping it.
+async fn await_death(child: Pid) -> io::Result<()> {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    let mut deaths = signal(SignalKind::child())?;
+    while waitid(Id::Pid(child), flags)? == WaitStatus::StillAlive {
+        deaths.recv().await;
+    }
+    Ok(())
 }
 
 /// The service's process, in a group of its own, so that Ctrl-C in this terminal reaches `up` alone, and killed by the

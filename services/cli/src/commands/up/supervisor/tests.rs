@@ -29,6 +29,12 @@ impl Script {
         timeout(LIMIT, self.lines.recv()).await.expect("no line came").expect("the supervisor ended")
     }
 
+    /// The process whose number the script has printed.
+    async fn process(&mut self) -> Pid {
+        let line = self.line().await;
+        Pid::from_raw(line.strip_prefix("it ").unwrap().parse().unwrap())
+    }
+
     async fn end(&mut self) {
         self.stop.cancel();
         timeout(LIMIT, self.tasks.join_next()).await.expect("it did not stop").unwrap().unwrap().unwrap();
@@ -71,12 +77,39 @@ async fn a_service_is_told_to_stop_and_its_last_words_are_heard() {
 async fn a_service_that_does_not_stop_is_killed_with_all_it_started() {
     let child = "sh -c 'trap \"\" TERM; echo $$; while :; do sleep 0.01; done'";
     let mut script = Script::run(&format!("trap '' TERM; {child}; :"), Duration::from_millis(50));
-    let grandchild = script.line().await;
-    let grandchild = Pid::from_raw(grandchild.strip_prefix("it ").unwrap().parse().unwrap());
+    let grandchild = script.process().await;
     script.end().await;
     assert_eq!(script.line().await, "it did not stop within 50ms; killing it");
+    gone(grandchild).await;
+}
+
+#[tokio::test]
+async fn what_a_service_that_dies_by_itself_has_started_dies_with_it() {
+    // What it started holds the pipes open, as data loaders do; a second life begins nonetheless.
+    for death in ["kill -9 $$", "kill -SEGV $$", "exit 3"] {
+        let mut script = Script::run(&format!("sleep 600 & echo $!; {death}"), LIMIT);
+        for _ in 0..2 {
+            gone(script.process().await).await;
+            let ended = script.line().await;
+            assert!(ended.contains("; starting it again"), "{death}: {ended}");
+        }
+        script.end().await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_service_that_stops_has_left_behind_is_killed() {
+    let script = "sleep 600 & echo $!; trap 'exit 0' TERM; while :; do sleep 0.01; done";
+    let mut script = Script::run(script, LIMIT);
+    let left_behind = script.process().await;
+    script.end().await;
+    gone(left_behind).await;
+}
+
+/// Waits until a process that is nobody's child here has died.
+async fn gone(process: Pid) {
     let gone = async {
-        while nix::sys::signal::kill(grandchild, None).is_ok() && !is_zombie(grandchild) {
+        while nix::sys::signal::kill(process, None).is_ok() && !is_zombie(process) {
             tokio::task::yield_now().await;
         }
     };
