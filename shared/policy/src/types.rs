@@ -50,6 +50,9 @@ pub struct WorkloadPolicy {
     pub concurrency: u32,
     /// How many attempts one worker runs side by side.
     pub slots: u32,
+    /// The host memory that a worker's process may use; no limit when absent.
+    #[serde(default)]
+    pub host_memory_mib: Option<u64>,
 }
 
 /// The classes for batches above a size.

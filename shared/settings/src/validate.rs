@@ -9,6 +9,8 @@ use crate::{Settings, SettingsError};
 const HOUR: f64 = 3600.0;
 /// The longest attempt, and the longest wait for one.
 const DAY: f64 = 24.0 * HOUR;
+/// What a trainer's process takes before it has done anything, roughly.
+const LEAST_MEMORY_MIB: u64 = 256;
 
 /// One key that holds what it must not.
 pub(crate) struct WrongValue {
@@ -161,6 +163,9 @@ impl Settings {
         require_time(format!("{key}.timeout"), workload.timeout, most.as_f64())?;
         require(1 <= workload.concurrency, format!("{key}.concurrency"), workload.concurrency, "1 or more")?;
         require(1 <= workload.slots, format!("{key}.slots"), workload.slots, "1 or more")?;
+        let memory = workload.host_memory_mib.unwrap_or(LEAST_MEMORY_MIB);
+        let right = format!("{LEAST_MEMORY_MIB} MiB or more");
+        require(LEAST_MEMORY_MIB <= memory, format!("{key}.host_memory_mib"), memory, right)?;
         validate_retry(&format!("{key}.retry"), &workload.retry)
     }
 

@@ -127,6 +127,8 @@ impl Attempt {
                 Look::Stop(cause) => self.run.request_stop(cause),
                 Look::GiveUp(end) => return end,
                 Look::Well(next) => tokio::select! {
+                    biased;
+                    failure = self.worker.host_memory.exceeded() => return AttemptEnd::Failed(failure),
                     () = sleep_until(next) => {}
                     Ok(()) = stops.changed() => {}
                     () = self.worker.drain.cancelled(), if !drained => {

@@ -6,10 +6,11 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
-use broker::{Broker, BrokerOptions, RequestError};
+use broker::{Broker, BrokerOptions, Outgoing, RequestError};
 use checkpoints::ObjectStore;
 use contract::{
     Incarnation, Refusal, Refused,
+    events::AttemptEnded,
     lease::{Goodbye, Hello, Welcome},
 };
 use settings::Settings;
@@ -18,8 +19,18 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::{
-    Exit, Trainer, backoff::Backoff, device::Device, heartbeat, identity::Identity, meters::Meters,
-    notice::Lookout, runs::Runs, slot, worker::Worker,
+    Exit, Trainer,
+    backoff::Backoff,
+    device::Device,
+    heartbeat,
+    host_memory::{self, HostMemory},
+    identity::Identity,
+    last_life::LastLife,
+    meters::Meters,
+    notice::Lookout,
+    runs::Runs,
+    slot, teller,
+    worker::Worker,
 };
 
 /// How long the scheduler may take to answer a greeting.
@@ -35,7 +46,7 @@ pub async fn run(settings: Settings, trainer: impl Trainer, stop: CancellationTo
     let policy = settings.workloads.get(&workload).with_context(|| {
         format!("the settings have no [workloads.{workload}]; a trainer needs its workload's policy")
     })?;
-    let slots = policy.slots;
+    let (slots, host_memory_mib) = (policy.slots, policy.host_memory_mib);
     let host = nix::unistd::gethostname().context("this machine has no name")?;
     let host = host.to_string_lossy().into_owned();
     let identity = Identity::take(settings.worker.id.as_ref(), &host, &settings.data.dir.join("workers"))?;
@@ -74,30 +85,45 @@ pub async fn run(settings: Settings, trainer: impl Trainer, stop: CancellationTo
         failure_rules: settings.failure_rules.clone(),
         runs: Arc::new(Runs::default()),
         meters: Meters::new(),
+        host_memory: HostMemory::limited_to(host_memory_mib),
         drain: stop.child_token(),
         abandoned: AtomicBool::new(false),
         notice: OnceLock::new(),
         dismissed: OnceLock::new(),
     };
     let span = tracing::info_span!("worker", worker.id = %worker.hello.worker);
-    Arc::new(worker).serve_unless_going(lookout).instrument(span).await
+    let (incarnation, id) = (worker.hello.incarnation, &worker.hello.worker);
+    let (life, ended) = LastLife::begin(&settings.data.dir.join("workers"), id, incarnation);
+    Arc::new(worker).serve_watched(lookout, life, ended).instrument(span).await
 }
 
 impl Worker {
-    /// Serves, and hands everything back as soon as the cloud gives notice.
-    async fn serve_unless_going(self: Arc<Self>, mut lookout: Lookout) -> anyhow::Result<Exit> {
+    /// Serves, and hands everything back as soon as the cloud gives notice or the memory does not suffice.
+    async fn serve_watched(
+        self: Arc<Self>,
+        mut lookout: Lookout,
+        life: LastLife,
+        ended: Vec<AttemptEnded>,
+    ) -> anyhow::Result<Exit> {
         let end = CancellationToken::new();
         let served = async {
-            let served = self.clone().serve().await;
+            let served = self.clone().serve(ended).await;
             end.cancel();
             served
         };
-        let (served, ()) = tokio::join!(served, lookout.guard(&self, &end));
+        let watched = host_memory::guard(&self, life, &end);
+        let (served, (), ()) = tokio::join!(served, lookout.guard(&self, &end), watched);
         served
     }
 
-    async fn serve(self: Arc<Self>) -> anyhow::Result<Exit> {
+    /// Serves, after it has told how runs of this process's last life `ended`: the hello declares those lost that are not
+    /// known to be over.
+    async fn serve(self: Arc<Self>, ended: Vec<AttemptEnded>) -> anyhow::Result<Exit> {
         let ready = async {
+            for end in &ended {
+                tracing::warn!(job.id = %end.job_id, job.attempt = end.attempt, "killed for memory");
+            }
+            teller::deliver(&self.broker, ended.iter().map(Outgoing::event).collect()).await;
             let welcome = self.say_hello().await?;
             self.broker.ensure_work_queue(&self.queue).await?;
             anyhow::Ok(welcome)

@@ -87,7 +87,7 @@ impl Telling {
 }
 
 /// Publishes until all is confirmed or the line is closed for good.
-async fn deliver(broker: &Broker, mut batch: Vec<Outgoing>) {
+pub(crate) async fn deliver(broker: &Broker, mut batch: Vec<Outgoing>) {
     let mut backoff = Backoff::new();
     loop {
         let results = broker.publish_all(batch.clone()).await;

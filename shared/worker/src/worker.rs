@@ -14,7 +14,7 @@ use contract::{Refused, lease::Hello};
 use policy::FailureRule;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Trainer, meters::Meters, notice::Notice, runs::Runs};
+use crate::{Trainer, host_memory::HostMemory, meters::Meters, notice::Notice, runs::Runs};
 
 /// One life of one worker's process.
 pub(crate) struct Worker {
@@ -33,6 +33,7 @@ pub(crate) struct Worker {
     pub(crate) failure_rules: Vec<FailureRule>,
     pub(crate) runs: Arc<Runs>,
     pub(crate) meters: Meters,
+    pub(crate) host_memory: HostMemory,
     /// Cancelled when nothing more is taken and what runs is to be handed back.
     pub(crate) drain: CancellationToken,
     /// Whether a run's thread was left behind.

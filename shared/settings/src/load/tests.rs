@@ -161,6 +161,7 @@ fn values_that_make_no_sense_are_named() {
             ("[broker]", "[owners.ada]\nmonthly_usd = -1\n[broker]"),
             ("[broker]", "[owners.\"\"]\nweight = 1\n[broker]"),
             ("initial_delay = \"10s\"", "initial_delay = \"10m\""),
+            ("host_memory_mib = 16384", "host_memory_mib = 16"),
             ("# spot_notice_url = \"http:", "spot_notice_url = \"https:"),
         ],
         &expect![[r#"
@@ -182,6 +183,7 @@ fn values_that_make_no_sense_are_named() {
             owners.ada.monthly_usd is -1; it takes a number of dollars, 0 or more, or inf for no limit
             owners is ""; it takes names of 1 to 64 characters
             workloads.classifier.retry.initial_delay is 10m; it takes at most max_delay, which is 5m
+            workloads.dit.host_memory_mib is 16; it takes 256 MiB or more
             worker.spot_notice_url is "https://169.254.169.254"; it takes the http:// address of a metadata service, such as http://169.254.169.254
         "#]],
     );

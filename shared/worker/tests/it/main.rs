@@ -5,6 +5,7 @@ mod clouds;
 mod counterpart;
 mod endings;
 mod lines;
+mod memory;
 mod notices;
 mod offers;
 mod saving;

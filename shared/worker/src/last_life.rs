@@ -1,0 +1,175 @@
+//! What a worker's process leaves for the next one of its name, should the kernel kill it for memory: then the next one
+//! reports what ran as `oom`, which would count as lost without a reason otherwise.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use contract::{
+    Failure, FailureClass, Incarnation, JobId, Timestamp, WorkerId,
+    events::{AttemptEnd, AttemptEnded},
+    lease::Progress,
+};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::run_state::RunState;
+
+/// What has grown is written again: the peak by so much, or the runs for so long.
+const GROWTH_MIB: u64 = 64;
+const GROWTH_TIME: Duration = Duration::from_secs(5);
+
+/// This life's notes.
+#[derive(Debug)]
+pub(crate) struct LastLife {
+    path: PathBuf,
+    notes: Notes,
+    written_at: Instant,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Notes {
+    worker: WorkerId,
+    incarnation: Incarnation,
+    /// How many processes of this control group had been killed for memory when the life began.
+    kills: Option<u64>,
+    peak_mib: u64,
+    runs: Vec<NotedRun>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct NotedRun {
+    job_id: JobId,
+    attempt: u32,
+    resumed_from: u64,
+    progress: Progress,
+}
+
+impl LastLife {
+    /// Begins the notes of this life, and tells how the runs of the last one ended if the kernel killed it for memory.
+    pub(crate) fn begin(
+        folder: &Path,
+        worker: &WorkerId,
+        incarnation: Incarnation,
+    ) -> (Self, Vec<AttemptEnded>) {
+        let path = folder.join(format!("{worker}.runs.json"));
+        let kills = kills();
+        let ended = match read(&path) {
+            Some(last) => last.ends(kills, Timestamp::now()),
+            None => Vec::new(),
+        };
+        let notes = Notes { worker: worker.clone(), incarnation, kills, peak_mib: 0, runs: Vec::new() };
+        let mut this = Self { path, notes, written_at: Instant::now() };
+        this.write();
+        (this, ended)
+    }
+
+    /// Notes what runs, if it is news: other runs than before, or some that have grown.
+    pub(crate) fn note(&mut self, runs: &[Arc<RunState>], peak_mib: u64) {
+        let is_same = runs.len() == self.notes.runs.len()
+            && runs
+                .iter()
+                .zip(&self.notes.runs)
+                .all(|(run, noted)| run.is_attempt(&noted.job_id, noted.attempt));
+        let has_grown =
+            self.notes.peak_mib + GROWTH_MIB <= peak_mib || GROWTH_TIME <= self.written_at.elapsed();
+        if is_same && (runs.is_empty() || !has_grown) {
+            return;
+        }
+        self.notes.peak_mib = peak_mib;
+        self.notes.runs = runs.iter().map(|run| NotedRun::of(run)).collect();
+        self.write();
+    }
+
+    fn write(&mut self) {
+        self.written_at = Instant::now();
+        if let Err(error) = write(&self.path, &self.notes) {
+            tracing::debug!(error = &error as &dyn std::error::Error, "what runs could not be noted");
+        }
+    }
+}
+
+impl NotedRun {
+    fn of(run: &RunState) -> Self {
+        Self {
+            job_id: run.job_id.clone(),
+            attempt: run.attempt,
+            resumed_from: run.resumed_from(),
+            progress: run.progress(),
+        }
+    }
+}
+
+impl Notes {
+    /// The ends of what ran, if a process of this group has been killed for memory since, of which there are `kills`.
+    fn ends(self, kills: Option<u64>, at: Timestamp) -> Vec<AttemptEnded> {
+        let was_killed = self.kills.zip(kills).is_some_and(|(then, now)| then < now);
+        if !was_killed {
+            return Vec::new();
+        }
+        let text = format!(
+            "host memory: the kernel killed the trainer's process because its control group ran out of memory; the \
+             process had used up to {} MiB",
+            self.peak_mib
+        );
+        let ended = |run: NotedRun| AttemptEnded {
+            job_id: run.job_id,
+            attempt: run.attempt,
+            worker: self.worker.clone(),
+            incarnation: self.incarnation,
+            end: AttemptEnd::Failed(Failure::new(FailureClass::Oom, text.clone())),
+            progress: run.progress,
+            resumed_from_step: run.resumed_from,
+            at,
+        };
+        self.runs.into_iter().map(ended).collect()
+    }
+}
+
+/// Notes that cannot be read are none: whoever was killed while it wrote them is lost, as without them.
+fn read(path: &Path) -> Option<Notes> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+/// Replaces the file as a whole.
+fn write(path: &Path, notes: &Notes) -> io::Result<()> {
+    let new = path.with_extension("json.new");
+    fs::write(&new, serde_json::to_vec(notes)?)?;
+    fs::rename(new, path)
+}
+
+/// How many processes of this one's control group the kernel has killed for memory; `None` where there is no group.
+fn kills() -> Option<u64> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    files_of(&groups).iter().find_map(|file| count_in(&fs::read_to_string(file).ok()?))
+}
+
+/// Where the count may be, best first: by the group's path, or at the top, where a container sees its own group.
+fn files_of(groups: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for line in groups.lines() {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { continue };
+        let path = path.trim_start_matches('/');
+        let (top, file) = match controllers {
+            "" => ("/sys/fs/cgroup", "memory.events"),
+            _ if controllers.split(',').any(|name| name == "memory") => {
+                ("/sys/fs/cgroup/memory", "memory.oom_control")
+            }
+            _ => continue,
+        };
+        files.extend([Path::new(top).join(path).join(file), Path::new(top).join(file)]);
+    }
+    files
+}
+
+/// Reads the line `oom_kill 3`.
+fn count_in(text: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests;
