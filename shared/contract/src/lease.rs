@@ -48,6 +48,9 @@ pub struct Hello {
     pub pid: u32,
     /// Its release of Rekindle.
     pub release: String,
+    /// Why it takes nothing at present, for people. While it says so, its slots do not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<String>,
 }
 
 impl Message for Hello {

@@ -1,8 +1,12 @@
 //! What this machine offers to compute on.
 
+use std::sync::Arc;
+
 use anyhow::{Context, bail};
 use contract::GpuClass;
 use nvml_wrapper::{Nvml, error::NvmlError};
+
+use crate::{gate::Probe, gpu_memory};
 
 /// The class and the memory behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +36,24 @@ impl Device {
     }
 }
 
+impl Device {
+    /// Tells of the memory of the GPU that is offered; `None` where there is no GPU.
+    pub(crate) fn probe(&self, visible: Option<String>) -> Option<Probe> {
+        if self.class.as_str() == "cpu" {
+            return None;
+        }
+        let nvml = Nvml::init().ok()?;
+        Some(Arc::new(move || match gpu_memory::look(&nvml, visible.as_deref()) {
+            Ok(memory) => memory,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::debug!(error, "the NVIDIA driver does not tell who holds its memory");
+                None
+            }
+        }))
+    }
+}
+
 struct Gpu {
     name: String,
     memory_mib: u64,
@@ -39,8 +61,7 @@ struct Gpu {
 
 /// The GPU that CUDA shows first; `None` where there is no driver or no GPU.
 fn first_gpu(visible: Option<&str>) -> anyhow::Result<Option<Gpu>> {
-    let first = visible.map(|list| list.split(',').next().unwrap_or_default().trim());
-    if matches!(first, Some("" | "-1")) {
+    if hides_all(visible) {
         return Ok(None);
     }
     let nvml = match Nvml::init() {
@@ -50,19 +71,39 @@ fn first_gpu(visible: Option<&str>) -> anyhow::Result<Option<Gpu>> {
             return Ok(None);
         }
     };
-    let device = match first.map(|first| (first, first.parse::<u32>())) {
+    let device = first_of(&nvml, visible).context("the NVIDIA driver does not tell of its GPU")?;
+    let Some(device) = device else { return Ok(None) };
+    let name = device.name().context("the GPU does not tell its name")?;
+    let memory = device.memory_info().context("the GPU does not tell its memory")?;
+    Ok(Some(Gpu { name, memory_mib: memory.total >> 20 }))
+}
+
+/// The GPU that CUDA shows first, as the driver knows it.
+pub(crate) fn first_of<'n>(
+    nvml: &'n Nvml,
+    visible: Option<&str>,
+) -> Result<Option<nvml_wrapper::Device<'n>>, NvmlError> {
+    if hides_all(visible) {
+        return Ok(None);
+    }
+    let device = match first_visible(visible).map(|first| (first, first.parse::<u32>())) {
         None => nvml.device_by_index(0),
         Some((_, Ok(index))) => nvml.device_by_index(index),
         Some((uuid, Err(_))) => nvml.device_by_uuid(uuid),
     };
-    let device = match device {
-        Ok(device) => device,
-        Err(NvmlError::NotFound | NvmlError::InvalidArg) => return Ok(None),
-        Err(error) => return Err(error).context("the NVIDIA driver does not tell of its GPU"),
-    };
-    let name = device.name().context("the GPU does not tell its name")?;
-    let memory = device.memory_info().context("the GPU does not tell its memory")?;
-    Ok(Some(Gpu { name, memory_mib: memory.total >> 20 }))
+    match device {
+        Ok(device) => Ok(Some(device)),
+        Err(NvmlError::NotFound | NvmlError::InvalidArg) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn first_visible(visible: Option<&str>) -> Option<&str> {
+    visible.map(|list| list.split(',').next().unwrap_or_default().trim())
+}
+
+fn hides_all(visible: Option<&str>) -> bool {
+    matches!(first_visible(visible), Some("" | "-1"))
 }
 
 /// The class of a GPU by the name that its driver gives it, such as `NVIDIA A100-SXM4-40GB`.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use broker::{Outgoing, RequestError};
 use contract::{
-    Refusal, Timestamp,
+    Timestamp,
     events::AttemptProgress,
     lease::{Heartbeat, HeartbeatAnswer, Verdict, Welcome},
 };
@@ -33,7 +33,8 @@ pub(crate) async fn beat(worker: &Worker, welcome: Welcome, end: &CancellationTo
                     heard = true;
                     obey(&runs, &answer);
                     if !answer.known {
-                        say_hello_again(worker, patience).await;
+                        tracing::info!("the scheduler does not know this worker; introducing it again");
+                        worker.introduce_again(patience).await;
                     }
                 }
                 Err(error) if heard => {
@@ -101,22 +102,6 @@ fn obey(runs: &[Arc<RunState>], answer: &HeartbeatAnswer) {
         match verdict {
             Verdict::Continue => {}
             Verdict::Stop { cause } => run.request_stop(*cause),
-        }
-    }
-}
-
-async fn say_hello_again(worker: &Worker, patience: Duration) {
-    tracing::info!("the scheduler does not know this worker; introducing it again");
-    match worker.broker.request(&worker.hello, patience).await {
-        Ok(_) => {}
-        Err(RequestError::Refused(refused)) if refused.reason != Refusal::Unavailable => {
-            worker.dismiss(refused)
-        }
-        Err(error) => {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the scheduler does not answer the introduction"
-            );
         }
     }
 }

@@ -97,7 +97,7 @@ impl InUse {
     }
 }
 
-/// Reads lines such as `RssAnon:	  123456 kB`.
+/// Reads lines such as `RssAnon: 123456 kB`.
 fn parse(status: &str) -> Option<InUse> {
     let mib = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;

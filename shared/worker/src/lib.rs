@@ -13,6 +13,8 @@ mod control;
 mod device;
 mod door;
 mod exit;
+mod gate;
+mod gpu_memory;
 mod heartbeat;
 mod host_memory;
 mod identity;
@@ -34,5 +36,7 @@ mod worker;
 
 pub use control::{Control, Resume, Run, RunError, Snapshot, Trainer, Write};
 pub use exit::Exit;
+pub use gate::Probe;
+pub use gpu_memory::{GpuMemory, Holder};
 pub use outcome::is_out_of_memory;
-pub use service::run;
+pub use service::{run, run_on};

@@ -49,6 +49,12 @@ impl Runs {
         self.lock().present.clone()
     }
 
+    /// Whether this process runs anything, or has.
+    pub(crate) fn has_run(&self) -> bool {
+        let inner = self.lock();
+        !inner.present.is_empty() || !inner.over.is_empty()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().expect("nothing panics while it holds the list")
     }

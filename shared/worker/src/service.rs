@@ -1,7 +1,7 @@
 //! A worker's process from its first word to its last.
 
 use std::{
-    sync::{Arc, OnceLock, atomic::AtomicBool},
+    sync::{Arc, Mutex, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -22,6 +22,7 @@ use crate::{
     Exit, Trainer,
     backoff::Backoff,
     device::Device,
+    gate::{Gate, Probe},
     heartbeat,
     host_memory::{self, HostMemory},
     identity::Identity,
@@ -42,6 +43,19 @@ const GREETING: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the settings cannot be used, or the broker or the scheduler refuses this worker.
 pub async fn run(settings: Settings, trainer: impl Trainer, stop: CancellationToken) -> anyhow::Result<Exit> {
+    run_on(settings, trainer, None, stop).await
+}
+
+/// The same on a machine of whose GPU `probe` tells; without one, the driver does.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_on(
+    settings: Settings,
+    trainer: impl Trainer,
+    probe: Option<Probe>,
+    stop: CancellationToken,
+) -> anyhow::Result<Exit> {
     let workload = trainer.workload();
     let policy = settings.workloads.get(&workload).with_context(|| {
         format!("the settings have no [workloads.{workload}]; a trainer needs its workload's policy")
@@ -55,6 +69,11 @@ pub async fn run(settings: Settings, trainer: impl Trainer, stop: CancellationTo
     let store = ObjectStore::open(&settings.checkpoints.url, &settings.data.dir.join("scratch"))?;
     let mut lookout = Lookout::start(&settings.worker);
     lookout.while_going(&stop).await;
+    let gate = Gate {
+        probe: probe.or_else(|| device.probe(visible)),
+        promised_mib: settings.gpu.get(&device.class).map(|class| class.memory_mib),
+        locks: settings.data.dir.join("workers"),
+    };
     let hello = Hello {
         worker: identity.worker.clone(),
         incarnation: Incarnation::generate(),
@@ -66,6 +85,7 @@ pub async fn run(settings: Settings, trainer: impl Trainer, stop: CancellationTo
         host,
         pid: std::process::id(),
         release: env!("CARGO_PKG_VERSION").into(),
+        paused: None,
     };
 
     let options = BrokerOptions {
@@ -86,6 +106,8 @@ pub async fn run(settings: Settings, trainer: impl Trainer, stop: CancellationTo
         runs: Arc::new(Runs::default()),
         meters: Meters::new(),
         host_memory: HostMemory::limited_to(host_memory_mib),
+        gate,
+        paused: Mutex::default(),
         drain: stop.child_token(),
         abandoned: AtomicBool::new(false),
         notice: OnceLock::new(),

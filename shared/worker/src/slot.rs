@@ -28,17 +28,21 @@ type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// # Errors
 /// When the queue cannot be subscribed to.
 pub(crate) async fn serve(worker: Arc<Worker>) -> Result<(), ConnectError> {
-    while let Some(subscribed) =
-        worker.drain.run_until_cancelled(worker.broker.consume(&worker.queue, 1)).await
-    {
+    while worker.wait_for_gpu().await.is_some() {
+        let subscribed = worker.drain.run_until_cancelled(worker.broker.consume(&worker.queue, 1)).await;
+        let Some(subscribed) = subscribed else { return Ok(()) };
         let mut consumer = subscribed?;
         match run_until_long(&worker, &mut consumer).await {
-            Some((offer, run)) => {
+            Some(Served::Long(offer, run)) => {
                 let hand_back = async {
                     consumer.cancel().await;
                     offer.acknowledge().await;
                 };
                 tokio::join!(run, hand_back);
+            }
+            Some(Served::GpuHeld(delivery)) => {
+                consumer.cancel().await;
+                delivery.settle(Disposition::Requeue).await;
             }
             None => {
                 consumer.cancel().await;
@@ -49,11 +53,21 @@ pub(crate) async fn serve(worker: Arc<Worker>) -> Result<(), ConnectError> {
     Ok(())
 }
 
-/// Takes offers and runs them until one turns out long, with its offer still unacknowledged; `None` when the worker
-/// drains.
-async fn run_until_long(worker: &Arc<Worker>, consumer: &mut Consumer) -> Option<(Offer, Running)> {
+/// Why a slot gives its subscription up.
+enum Served {
+    /// A run turned out long, with its offer still unacknowledged.
+    Long(Offer, Running),
+    /// Others hold the GPU's memory, so what is offered here must be somebody else's.
+    GpuHeld(Delivery),
+}
+
+/// Takes offers and runs them as long as that can go on; `None` when the worker drains.
+async fn run_until_long(worker: &Arc<Worker>, consumer: &mut Consumer) -> Option<Served> {
     loop {
         let delivery = worker.drain.run_until_cancelled(consumer.next()).await??;
+        if !worker.is_gpu_free().await {
+            return Some(Served::GpuHeld(delivery));
+        }
         let claim_span = claim_span(worker, &delivery);
         let grant = match claim(worker, &delivery).instrument(claim_span.clone()).await {
             Claimed::Granted(grant) => grant,
@@ -74,7 +88,7 @@ async fn run_until_long(worker: &Arc<Worker>, consumer: &mut Consumer) -> Option
         let mut run: Running = Box::pin(attempt.run().instrument(span));
         match timeout(SHORT_RUN, &mut run).await {
             Ok(()) => offer.acknowledge().await,
-            Err(_) => return Some((offer, run)),
+            Err(_) => return Some(Served::Long(offer, run)),
         }
     }
 }

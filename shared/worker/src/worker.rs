@@ -3,7 +3,7 @@
 use std::{
     path::PathBuf,
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, MutexGuard, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -14,7 +14,7 @@ use contract::{Refused, lease::Hello};
 use policy::FailureRule;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Trainer, host_memory::HostMemory, meters::Meters, notice::Notice, runs::Runs};
+use crate::{Trainer, gate::Gate, host_memory::HostMemory, meters::Meters, notice::Notice, runs::Runs};
 
 /// One life of one worker's process.
 pub(crate) struct Worker {
@@ -34,6 +34,9 @@ pub(crate) struct Worker {
     pub(crate) runs: Arc<Runs>,
     pub(crate) meters: Meters,
     pub(crate) host_memory: HostMemory,
+    pub(crate) gate: Gate,
+    /// Why nothing is taken at present.
+    pub(crate) paused: Mutex<Option<String>>,
     /// Cancelled when nothing more is taken and what runs is to be handed back.
     pub(crate) drain: CancellationToken,
     /// Whether a run's thread was left behind.
@@ -64,6 +67,10 @@ impl Worker {
         tracing::warn!(%notice, "this machine is about to go: handing back what runs");
         let _ = self.notice.set(notice);
         self.drain.cancel();
+    }
+
+    pub(crate) fn paused(&self) -> MutexGuard<'_, Option<String>> {
+        self.paused.lock().expect("nothing panics while it holds the reason")
     }
 
     pub(crate) fn has_abandoned(&self) -> bool {

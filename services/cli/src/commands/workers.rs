@@ -31,12 +31,19 @@ fn row(worker: &WorkerView, clock: &Clock) -> Vec<String> {
         worker.workload.to_string(),
         format!("{} {}", worker.gpu, worker.tier),
         worker.slots.to_string(),
-        worker.running.iter().map(JobId::as_str).collect::<Vec<_>>().join(" "),
+        running(worker),
         clock.distance(worker.heard_at),
         worker.host.clone(),
         worker.pid.to_string(),
         worker.release.clone(),
     ]
+}
+
+/// What it runs, or why it takes nothing.
+fn running(worker: &WorkerView) -> String {
+    let jobs = worker.running.iter().map(JobId::as_str);
+    let paused = worker.paused.iter().map(|why| format!("takes nothing: {why}"));
+    jobs.map(str::to_owned).chain(paused).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -57,5 +64,8 @@ mod tests {
             gpu-host-0  classifier  l4 spot  1      flowers-7  1.5s ago  gpu-host  4242  0.1.0
         "#]]
         .assert_eq(&describe(&list, &clock));
+        let paused = Some("gpu 0: 9.1 GiB held by others (pid 4711)".into());
+        let waiting = WorkerView { running: vec![], paused, ..list.workers[0].clone() };
+        assert_eq!(running(&waiting), "takes nothing: gpu 0: 9.1 GiB held by others (pid 4711)");
     }
 }

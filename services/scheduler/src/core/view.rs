@@ -144,5 +144,6 @@ fn worker(worker: &Worker, desk: &Desk) -> WorkerView {
         pid: hello.pid,
         release: hello.release.clone(),
         heard_at: worker.heard_at,
+        paused: hello.paused.clone(),
     }
 }

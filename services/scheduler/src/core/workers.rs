@@ -109,10 +109,11 @@ impl Workers {
         is_present
     }
 
-    /// Counts again what is offered by the workers that `is_live`.
+    /// Counts again what is offered by the workers that `is_live`, as far as they take work.
     pub(super) fn count_slots(&mut self, is_live: impl Fn(&Worker) -> bool) {
         self.slots.clear();
-        for worker in self.by_id.values().filter(|worker| is_live(worker)) {
+        let takes_work = |worker: &&Worker| worker.hello.paused.is_none() && is_live(worker);
+        for worker in self.by_id.values().filter(takes_work) {
             *self.slots.entry(worker.queue()).or_default() += worker.hello.slots;
         }
     }

@@ -121,6 +121,7 @@ async fn a_worker_without_a_price_is_turned_away() -> anyhow::Result<()> {
         host: "test".into(),
         pid: 1,
         release: "0".into(),
+        paused: None,
     };
     let (reason, message) = refusal(&world, &hello).await;
     assert_eq!(reason, Refusal::Invalid);

@@ -36,6 +36,7 @@ impl Trainer {
             host: "test".into(),
             pid: 1,
             release: "0".into(),
+            paused: None,
         };
         let _: Welcome = broker.request(&hello, PATIENCE).await?;
         let queue = work_queue(&hello.workload, &gpu, hello.tier);

@@ -46,4 +46,7 @@ pub struct WorkerView {
     pub release: String,
     /// When it was last heard.
     pub heard_at: Timestamp,
+    /// Why it takes nothing at present.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<String>,
 }

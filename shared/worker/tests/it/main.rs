@@ -4,6 +4,7 @@
 mod clouds;
 mod counterpart;
 mod endings;
+mod gpu;
 mod lines;
 mod memory;
 mod notices;

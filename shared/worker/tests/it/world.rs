@@ -99,6 +99,15 @@ impl World {
         Running { stop, worker }
     }
 
+    /// Starts a worker on a machine with a GPU of which `probe` tells.
+    pub(crate) fn start_on(&self, trainer: impl Trainer, probe: worker::Probe) -> Running {
+        let settings = self.settings(&[]);
+        let stop = CancellationToken::new();
+        let mut worker = JoinSet::new();
+        worker.spawn(worker::run_on(settings, trainer, Some(probe), stop.clone()));
+        Running { stop, worker }
+    }
+
     fn settings(&self, variables: &[(&str, &str)]) -> Settings {
         let file = self.folder.path().join("rekindle.toml");
         std::fs::write(&file, settings::BUILT_IN).unwrap();

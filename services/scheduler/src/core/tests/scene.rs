@@ -243,6 +243,7 @@ fn hello(who: &str, gpu: &str, options: &[&str]) -> Hello {
         host: "host".into(),
         pid: 1,
         release: "0".into(),
+        paused: options.contains(&"paused").then(|| "others hold its memory".into()),
     }
 }
 

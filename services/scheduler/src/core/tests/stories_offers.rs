@@ -162,3 +162,29 @@ fn a_job_that_an_earlier_release_has_saved_is_read() {
     let read: Job = serde_json::from_value(saved).unwrap();
     assert_eq!((read.state(), read.terms.longest()), (job.state(), job.terms.longest()));
 }
+
+#[test]
+fn a_worker_that_takes_nothing_is_offered_nothing_until_it_does_again() {
+    check(expect![[r#"
+        hello w1 t4
+        hello w1 t4 paused
+        submit a resources.gpu=["t4","l4"]
+            tell queued a
+            accepted
+        get a
+            queued on t4; queued 0s, backing off 0s, running 0s, 0.000000 USD; waiting: no worker offers t4 or l4
+        hello w2 l4
+            offer a.1 to l4 at 0s
+        submit b resources.gpu=["t4"]
+            tell queued b
+            accepted
+        hello w1 t4
+            offer b.1 to t4 at 0s
+        claim w1 b.1
+            tell leased b.1 by w1
+            grant b.1 for 1h (timeout)
+        hello w1 t4 paused
+        live 20s w1=b.1@5 w2
+            offer a.1 to l4 at 15s
+    "#]]);
+}

@@ -52,6 +52,7 @@ impl World {
             host: "host".into(),
             pid: 1,
             release: "0".into(),
+            paused: None,
         });
         let machines: Vec<Hello> = machines.collect();
         let mut world = Self { env, scheduler: Scheduler::new(), machines, processes: Vec::new() };
