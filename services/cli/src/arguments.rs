@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    artifacts, cancel, checkpoints, completions, cost, estimate, logs, ls, retry, rm, show, submit, sweep,
-    up, watch,
+        artifacts, cancel, checkpoints, completions, cost, estimate, logs, ls, pause, resume, retry, rm, show, submit, sweep, up, watch,
 };
 
 /// Trains image models on the GPUs you have, and finishes what it starts.
@@ -53,6 +52,10 @@ pub(crate) enum Command {
     Logs(logs::Arguments),
     /// Cancel jobs.
     Cancel(cancel::Arguments),
+    /// Have jobs stand still: those that run checkpoint and stop, and hold no machine.
+    Pause(pause::Arguments),
+    /// Let paused jobs go on, from their last checkpoints.
+    Resume(resume::Arguments),
     /// Send a job that ended without success through again, from its last checkpoint.
     Retry(retry::Arguments),
     /// Forget jobs that have ended, with their checkpoints and everything else they left.

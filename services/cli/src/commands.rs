@@ -6,10 +6,13 @@ pub(crate) mod checkpoints;
 pub(crate) mod completions;
 pub(crate) mod cost;
 pub(crate) mod doctor;
+mod each;
 pub(crate) mod estimate;
 pub(crate) mod logs;
 pub(crate) mod ls;
 pub(crate) mod owners;
+pub(crate) mod pause;
+pub(crate) mod resume;
 pub(crate) mod retry;
 pub(crate) mod rm;
 pub(crate) mod show;
@@ -37,6 +40,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Watch(arguments) => watch::run(&arguments, &context()?).await,
         Command::Logs(arguments) => logs::run(&arguments, &context()?).await,
         Command::Cancel(arguments) => cancel::run(&arguments, &context()?).await,
+        Command::Pause(arguments) => pause::run(&arguments, &context()?).await,
+        Command::Resume(arguments) => resume::run(&arguments, &context()?).await,
         Command::Retry(arguments) => retry::run(&arguments, &context()?).await,
         Command::Rm(arguments) => rm::run(&arguments, &context()?).await,
         Command::Checkpoints(arguments) => checkpoints::run(&arguments, &context()?).await,

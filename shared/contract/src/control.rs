@@ -26,7 +26,7 @@ mod workers;
 pub use cost::{Cost, CostGroup, CostLine, CostSum, GetCost};
 pub use owners::{ListOwners, OwnerList, OwnerView};
 pub use queries::{EstimateJob, EstimateReply, GetHistory, GetJob, History, HistoryEntry, JobList, ListJobs};
-pub use requests::{CancelJob, RedriveJob, RemoveJob};
+pub use requests::{CancelJob, PauseJob, RedriveJob, RemoveJob, ResumeJob};
 pub use state::JobState;
 pub use view::{AttemptView, Charge, JobSummary, JobView, LedgerView};
 pub use workers::{ListWorkers, WorkerList, WorkerView};

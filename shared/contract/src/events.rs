@@ -149,6 +149,8 @@ pub enum AttemptEnd {
     Failed(Failure),
     /// It stopped because the job was cancelled, or stopped early by its sweep.
     Cancelled,
+    /// It stopped because the job was paused.
+    Paused,
     /// It stopped because a newer attempt was started.
     Superseded,
 }
@@ -241,6 +243,30 @@ pub struct JobWarned {
     pub at: Timestamp,
 }
 event!(JobWarned, "job", "warned");
+
+/// A job stands still because somebody paused it: it holds no machine any more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct JobPaused {
+    /// The job.
+    pub job_id: JobId,
+    /// Its last attempt; 0 before the first.
+    pub attempt: u32,
+    /// When.
+    pub at: Timestamp,
+}
+event!(JobPaused, "job", "paused");
+
+/// A job that was paused goes on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct JobResumed {
+    /// The job.
+    pub job_id: JobId,
+    /// Its last attempt; 0 before the first.
+    pub attempt: u32,
+    /// When.
+    pub at: Timestamp,
+}
+event!(JobResumed, "job", "resumed");
 
 /// A job has reached its one end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -100,6 +100,8 @@ pub enum StopCause {
     Timeout,
     /// The job's money or total time is over: checkpoint, then stop.
     Budget,
+    /// Somebody paused the job: checkpoint, then stop.
+    Paused,
     /// The job's sweep goes on without it, because others do better: checkpoint, then stop.
     EarlyStopped,
     /// A newer attempt was started: stop at once and write nothing.
@@ -110,7 +112,7 @@ impl StopCause {
     /// Whether the run should save its state before it stops.
     pub fn wants_checkpoint(self) -> bool {
         match self {
-            Self::Preempted | Self::Timeout | Self::Budget | Self::EarlyStopped => true,
+            Self::Preempted | Self::Timeout | Self::Budget | Self::Paused | Self::EarlyStopped => true,
             Self::Cancelled | Self::Superseded => false,
         }
     }
@@ -122,6 +124,7 @@ impl StopCause {
             Self::Preempted => "preempted",
             Self::Timeout => "timeout",
             Self::Budget => "budget",
+            Self::Paused => "paused",
             Self::EarlyStopped => "early_stopped",
             Self::Superseded => "superseded",
         }

@@ -49,6 +49,8 @@ pub fn visit_messages(visitor: &mut impl Visitor) {
     visitor.visit::<events::JobLeased>();
     visitor.visit::<events::JobRetrying>();
     visitor.visit::<events::JobWarned>();
+    visitor.visit::<events::JobPaused>();
+    visitor.visit::<events::JobResumed>();
     visitor.visit::<events::JobEnded>();
     visitor.visit::<events::DeadLetter>();
     visitor.visit::<control::GetJob>();
@@ -58,6 +60,8 @@ pub fn visit_messages(visitor: &mut impl Visitor) {
     visitor.visit::<control::GetHistory>();
     visitor.visit::<control::History>();
     visitor.visit::<control::CancelJob>();
+    visitor.visit::<control::PauseJob>();
+    visitor.visit::<control::ResumeJob>();
     visitor.visit::<control::RedriveJob>();
     visitor.visit::<control::RemoveJob>();
     visitor.visit::<control::EstimateJob>();

@@ -48,6 +48,7 @@ pub(crate) fn name_of(end: &AttemptEnd) -> &'static str {
         AttemptEnd::Succeeded(_) => "succeeded",
         AttemptEnd::Failed(failure) => failure.class.as_str(),
         AttemptEnd::Cancelled => "cancelled",
+        AttemptEnd::Paused => "paused",
         AttemptEnd::Superseded => "superseded",
     }
 }

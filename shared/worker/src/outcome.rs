@@ -48,6 +48,7 @@ pub(crate) fn end_of(
 pub(crate) fn stopped(cause: StopCause, detail: Option<&str>) -> AttemptEnd {
     let (class, text) = match cause {
         StopCause::Cancelled | StopCause::EarlyStopped => return AttemptEnd::Cancelled,
+        StopCause::Paused => return AttemptEnd::Paused,
         StopCause::Superseded => return AttemptEnd::Superseded,
         StopCause::Preempted => (FailureClass::Preempted, "the worker was told to stop"),
         StopCause::Timeout => (FailureClass::Timeout, "the attempt used up its time"),
@@ -171,6 +172,7 @@ mod tests {
         let stop = |cause| end_of(Ok(Err(RunError::Stopped(cause))), Some(cause), &[]);
         assert_eq!(stop(StopCause::Cancelled), AttemptEnd::Cancelled);
         assert_eq!(stop(StopCause::EarlyStopped), AttemptEnd::Cancelled);
+        assert_eq!(stop(StopCause::Paused), AttemptEnd::Paused);
         assert_eq!(stop(StopCause::Superseded), AttemptEnd::Superseded);
         assert_eq!(stop(StopCause::Timeout), failed(FailureClass::Timeout, "the attempt used up its time"));
 

@@ -24,7 +24,11 @@ impl StopRequest {
 
 fn weight(cause: StopCause) -> u8 {
     match cause {
-        StopCause::Preempted | StopCause::Timeout | StopCause::Budget | StopCause::EarlyStopped => 0,
+        StopCause::Preempted
+        | StopCause::Timeout
+        | StopCause::Budget
+        | StopCause::Paused
+        | StopCause::EarlyStopped => 0,
         StopCause::Cancelled => 1,
         StopCause::Superseded => 2,
     }
@@ -51,6 +55,8 @@ mod tests {
 
         assert_eq!(asked(&[StopCause::Timeout, StopCause::Preempted]), StopCause::Timeout);
         assert_eq!(asked(&[StopCause::Preempted, StopCause::Budget]), StopCause::Preempted);
+        assert_eq!(asked(&[StopCause::Paused, StopCause::Preempted]), StopCause::Paused);
+        assert_eq!(asked(&[StopCause::Paused, StopCause::Cancelled]), StopCause::Cancelled);
         assert_eq!(asked(&[StopCause::Timeout, StopCause::Cancelled]), StopCause::Cancelled);
         assert_eq!(asked(&[StopCause::Cancelled, StopCause::Timeout]), StopCause::Cancelled);
         assert_eq!(asked(&[StopCause::Cancelled, StopCause::Superseded]), StopCause::Superseded);

@@ -5,7 +5,8 @@ use contract::{
     control::{CancelJob, JobState, JobView},
 };
 
-use crate::{client::Client, context::Context, exit::Exit, output::tell};
+use super::each::each;
+use crate::{context::Context, exit::Exit};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -15,25 +16,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Exit> {
-    let client = context.connect().await?;
-    let mut exit = Exit::Success;
-    for name in &arguments.jobs {
-        match cancel(name, &client).await {
-            Ok(job) => context.output.line(&job, || describe(&job))?,
-            // One job that cannot be cancelled is no reason to leave the others running.
-            Err(error) if arguments.jobs.len() > 1 => {
-                tell(&format!("{name}: {error:#}"));
-                exit = Exit::of(&error);
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(exit)
-}
-
-async fn cancel(name: &JobId, client: &Client) -> anyhow::Result<JobView> {
-    let job_id = client.job_id(name).await?;
-    Ok(client.ask(&CancelJob { job_id }).await?)
+    each(&arguments.jobs, context, |job_id| CancelJob { job_id }, describe).await
 }
 
 fn describe(job: &JobView) -> String {

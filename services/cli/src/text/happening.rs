@@ -4,7 +4,7 @@ use contract::{
     JobId, Seconds, Timestamp,
     events::{
         AttemptCheckpointed, AttemptEnd, AttemptEnded, AttemptMetrics, AttemptNote, AttemptProgress,
-        AttemptStarted, JobEnded, JobLeased, JobQueued, JobRetrying, JobWarned,
+        AttemptStarted, JobEnded, JobLeased, JobPaused, JobQueued, JobResumed, JobRetrying, JobWarned,
     },
     lease::Progress,
 };
@@ -25,6 +25,10 @@ pub(crate) enum Happening {
     Retrying(JobRetrying),
     #[serde(rename = "job.warned")]
     Warned(JobWarned),
+    #[serde(rename = "job.paused")]
+    Paused(JobPaused),
+    #[serde(rename = "job.resumed")]
+    Resumed(JobResumed),
     #[serde(rename = "job.ended")]
     JobEnded(JobEnded),
     #[serde(rename = "attempt.started")]
@@ -54,6 +58,8 @@ impl Happening {
             Self::Leased(event) => &event.job_id,
             Self::Retrying(event) => &event.job_id,
             Self::Warned(event) => &event.job_id,
+            Self::Paused(event) => &event.job_id,
+            Self::Resumed(event) => &event.job_id,
             Self::JobEnded(event) => &event.job_id,
             Self::Started(event) => &event.job_id,
             Self::Progress(event) => &event.job_id,
@@ -71,6 +77,8 @@ impl Happening {
             Self::Leased(event) => event.at,
             Self::Retrying(event) => event.at,
             Self::Warned(event) => event.at,
+            Self::Paused(event) => event.at,
+            Self::Resumed(event) => event.at,
             Self::JobEnded(event) => event.at,
             Self::Started(event) => event.at,
             Self::Progress(event) => event.at,
@@ -97,6 +105,8 @@ impl Happening {
                 format!("attempt {} failed: {}; the next one is due {next}", event.attempt, event.failure)
             }
             Self::Warned(event) => format!("attempt {}: warning: {}", event.attempt, event.warning),
+            Self::Paused(_) => "paused: it holds no machine until somebody resumes it".into(),
+            Self::Resumed(_) => "resumed".into(),
             Self::JobEnded(event) => job_ended(event),
             Self::Started(event) => started(event),
             Self::Progress(event) => format!("attempt {}: {}", event.attempt, progress(&event.progress)),
@@ -162,6 +172,7 @@ fn attempt_ended(event: &AttemptEnded) -> String {
         AttemptEnd::Succeeded(_) => "has done the work".into(),
         AttemptEnd::Failed(failure) => format!("failed: {failure}"),
         AttemptEnd::Cancelled => "stopped: the job was cancelled".into(),
+        AttemptEnd::Paused => "stopped: the job was paused".into(),
         AttemptEnd::Superseded => "stopped: a newer attempt was started".into(),
     };
     format!("attempt {} {how}, at step {}", event.attempt, event.progress.step)
@@ -202,6 +213,8 @@ mod tests {
             "attempt.ended",
             "job.retrying",
             "job.warned",
+            "job.paused",
+            "job.resumed",
             "job.ended",
         ] {
             let text = std::fs::read_to_string(format!("{folder}/{kind}.v1.json")).unwrap();
@@ -219,6 +232,8 @@ mod tests {
             00:10:00  flowers-7  attempt 2 has done the work, at step 1200
             00:01:05  flowers-7  attempt 1 failed: transient: cannot read data/datasets/flowers: connection reset by peer; the next one is due in 10s
             00:01:20  flowers-7  attempt 2: warning: the attempt will take about 55m more, and 40m are left of its timeout of 1h
+            00:01:20  flowers-7  paused: it holds no machine until somebody resumes it
+            00:01:20  flowers-7  resumed
             00:10:00  flowers-7  dead after 2 attempts, $0.25: oom: out of memory at batch_size 64 in 4 parts: val_accuracy 0.9375, val_loss 0.25
         "#]].assert_eq(&lines);
     }

@@ -111,6 +111,9 @@ fn spent(job: &JobView) -> String {
         format!("{} queued", seconds(ledger.queued)),
         format!("{} backing off", seconds(ledger.backing_off)),
     ]);
+    if Seconds::ZERO < ledger.paused {
+        spent.push(format!("{} paused", seconds(ledger.paused)));
+    }
     let mut count = |number: u64, one: &str, many: &str| match number {
         0 => {}
         1 => spent.push(format!("1 {one}")),
@@ -193,7 +196,7 @@ mod tests {
             memory      8192 MiB: as resources.memory_mib says
             progress    step 1200/4000 (30 %), epoch 3, loss 0.4375, 12.5 steps/s, 3m 44s left
             checkpoint  step 1000
-            spent       $0.01, $0.0060 less than on demand, 1m running, 5.0s queued, 10s backing off, 1 retry, 200 steps done twice
+            spent       $0.01, $0.0060 less than on demand, 1m running, 5.0s queued, 10s backing off, 30s paused, 1 retry, 200 steps done twice
             failure     oom: out of memory at batch_size 64 in 4 parts
             result      val_accuracy 0.9375, val_loss 0.25
 

@@ -69,6 +69,10 @@ async fn every_other_question_has_its_answer() {
     let left = world.run(&["artifacts", "cats-1", "--json"]).await;
     assert_eq!(left.json()[0]["name"], "model.safetensors");
 
+    let paused = world.run(&["pause", "cats-1"]).await;
+    assert_eq!(paused.stdout, "job cats-1 is paused\n", "{paused:?}");
+    let resumed = world.run(&["resume", "cats-1"]).await;
+    assert_eq!(resumed.stdout, "job cats-1 is running again\n", "{resumed:?}");
     let cancelled = world.run(&["cancel", "cats-1"]).await;
     assert_eq!(cancelled.stdout, "job cats-1 is cancelled\n");
     let retried = world.run(&["retry", "cats-1", "--total-usd", "5"]).await;

@@ -7,9 +7,7 @@ use contract::{
     JobId, Message, Refusal, Refused, SubmitJob, Timestamp,
     checkpoints::{CheckpointList, ListCheckpoints, RemoveHistory, Removed},
     control::{
-        CancelJob, Cost, CostGroup, CostLine, EstimateJob, EstimateReply, GetCost, GetHistory, GetJob,
-        History, HistoryEntry, JobList, JobState, JobSummary, JobView, ListJobs, ListWorkers, RedriveJob,
-        RemoveJob, WorkerList, WorkerView,
+        CancelJob, Cost, CostGroup, CostLine, EstimateJob, EstimateReply, GetCost, GetHistory, GetJob, History, HistoryEntry, JobList, JobState, JobSummary, JobView, ListJobs, ListWorkers, PauseJob, RedriveJob, RemoveJob, ResumeJob, WorkerList, WorkerView,
     },
     events::Event,
     names::{CHECKPOINT_REQUESTS, SCHEDULER_JOBS, SCHEDULER_REQUESTS},
@@ -109,6 +107,8 @@ fn reply(to: &ReplyTo, kind: &str, value: Value, jobs: &mut Vec<JobView>) -> Out
             None => Outgoing::reply(to, &Refused::new(Refusal::NotFound, "there is no such job")),
         },
         CancelJob::KIND => change(JobState::Cancelled),
+        PauseJob::KIND => change(JobState::Paused),
+        ResumeJob::KIND => change(JobState::Running),
         RedriveJob::KIND => change(JobState::Queued),
         SubmitJob::KIND => submit(to, serde_json::from_value(value).unwrap(), jobs),
         ListJobs::KIND => {

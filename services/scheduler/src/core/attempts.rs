@@ -57,6 +57,7 @@ impl Core {
                     Failure::transient("the trainer stopped as cancelled, and nobody had cancelled the job");
                 self.desk.fail(job, failure, ended_at);
             }
+            AttemptEnd::Paused => self.desk.paused(job, ended_at),
             AttemptEnd::Superseded => {
                 let failure = Failure::new(FailureClass::Lost, "the trainer stopped for a newer attempt");
                 self.desk.fail(job, failure, ended_at);
@@ -83,7 +84,10 @@ fn record<E: Event>(job_id: &JobId, at: Timestamp, event: &E) -> Command {
 /// Whether an attempt that was declared lost has succeeded after all, and in time: no newer attempt was granted, so
 /// its token is still the newest, its final checkpoint is in the history, and nobody has done the work again.
 fn is_late_success(job: &Job, ended: &AttemptEnded) -> bool {
-    let waits = matches!(job.phase, Phase::Queued | Phase::Offered { .. } | Phase::BackingOff { .. });
+    let waits = matches!(
+        job.phase,
+        Phase::Queued | Phase::Offered { .. } | Phase::BackingOff { .. } | Phase::Paused { .. }
+    );
     let was_lost = job.attempts.last().is_some_and(|attempt| {
         attempt.attempt == ended.attempt
             && attempt.worker == ended.worker

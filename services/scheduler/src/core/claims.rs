@@ -54,8 +54,8 @@ impl Desk {
                 }
                 refused(format!("attempt {} of {} runs on {}", job.granted, job.id, lease.worker))
             }
-            Phase::Succeeded { .. } | Phase::Dead { .. } | Phase::Cancelled { .. } => {
-                refused(format!("{} has ended: {}", job.id, job.state()))
+            Phase::Paused { .. } | Phase::Succeeded { .. } | Phase::Dead { .. } | Phase::Cancelled { .. } => {
+                not_to_run(job)
             }
         }
     }
@@ -71,7 +71,7 @@ impl Desk {
     fn grant(&mut self, job: &mut Job, claim: &Claim) -> ClaimAnswer {
         if job.left(self.now).is_spent() {
             self.run_dry(job, None);
-            return refused(format!("{} has ended: {}", job.id, job.state()));
+            return not_to_run(job);
         }
         if let Some(limit) = self.limit(job) {
             let answer = refused(format!("{limit}; the attempt is offered again"));
@@ -95,7 +95,7 @@ impl Desk {
                 self.note_retry(job, Duration::ZERO);
                 self.lease(job, claim)
             }
-            None => refused(format!("{} has ended: {}", job.id, job.state())),
+            None => not_to_run(job),
         }
     }
 
@@ -127,8 +127,8 @@ impl Desk {
             limit_cause: limit.cause,
             limited_by: limit.purse,
             warned: false,
-            cancelled_at: None,
-            cancelled_for: None,
+            stop_at: None,
+            stop_for: None,
         };
         self.enter(job, Phase::Running(lease.clone()));
         job.begin_attempt(AttemptView {
@@ -195,6 +195,14 @@ impl Desk {
             hang_limit: self.rules.hang_limit,
             usd_per_hour: job.terms.usd_per_hour(&job.placement),
         }
+    }
+}
+
+/// The answer for a job that has ended, or is paused.
+fn not_to_run(job: &Job) -> ClaimAnswer {
+    match job.state() {
+        end if end.is_end() => refused(format!("{} has ended: {end}", job.id)),
+        state => refused(format!("{} is {state}", job.id)),
     }
 }
 

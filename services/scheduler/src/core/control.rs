@@ -22,17 +22,41 @@ impl Core {
     /// stays as it is.
     pub(super) fn cancel(&mut self, job_id: &JobId) {
         if let Some(job) = self.jobs.get_mut(job_id) {
-            self.desk.stop(job, None);
+            self.desk.stop(job, StopCause::Cancelled);
         }
         self.get(job_id);
     }
 
+    /// Pauses a job: one that waits at once, one that runs when it has stopped.
+    pub(super) fn pause(&mut self, job_id: &JobId) {
+        let paused = match self.jobs.get_mut(job_id) {
+            Some(job) => self.desk.pause(job),
+            None => Err(unknown(job_id)),
+        };
+        self.answer_with_job(paused, job_id);
+    }
+
+    /// Lets a paused job go on.
+    pub(super) fn resume(&mut self, job_id: &JobId) {
+        let resumed = match self.jobs.get_mut(job_id) {
+            Some(job) => self.desk.resume(job),
+            None => Err(unknown(job_id)),
+        };
+        self.answer_with_job(resumed, job_id);
+    }
+
     /// Starts a job again that ended without success: fresh budgets, the same checkpoints, attempts that go on counting.
     pub(super) fn redrive(&mut self, redrive: &RedriveJob) {
-        let answer = match self.restart(redrive) {
+        let restarted = self.restart(redrive);
+        self.answer_with_job(restarted, &redrive.job_id);
+    }
+
+    /// Answers where a job stands once everybody whose turn it is has had it; or why nothing was done.
+    fn answer_with_job(&mut self, done: Result<(), Refused>, job_id: &JobId) {
+        let answer = match done {
             Ok(()) => {
                 self.dispatch();
-                self.view(&redrive.job_id)
+                self.view(job_id)
             }
             Err(refused) => Answer::Refused(refused),
         };
@@ -98,23 +122,24 @@ impl Core {
 }
 
 impl Desk {
-    /// Stops a job that has not ended, for a cause where nobody cancels it: at once where it waits, with its next
-    /// heartbeat where it runs. Cancelling one that is being stopped for another cause is more urgent.
-    pub(super) fn stop(&mut self, job: &mut Job, cause: Option<StopCause>) {
-        let now = self.now;
+    /// Ends a job that has not ended, for good: at once where it waits, with its next heartbeat where it runs.
+    pub(super) fn stop(&mut self, job: &mut Job, cause: StopCause) {
         match &job.phase {
-            Phase::Queued | Phase::Offered { .. } | Phase::BackingOff { .. } => {
-                self.finish(job, Phase::Cancelled { at: now, cause });
+            Phase::Queued | Phase::Offered { .. } | Phase::BackingOff { .. } | Phase::Paused { .. } => {
+                self.call_off(job, cause);
             }
-            Phase::Running(lease)
-                if lease.cancelled_at.is_none() || (lease.cancelled_for.is_some() && cause.is_none()) =>
-            {
-                let mut lease = lease.clone();
-                lease.cancelled_at = lease.cancelled_at.or(Some(now));
-                lease.cancelled_for = cause;
+            Phase::Running(_) => self.order(job, cause),
+            Phase::Succeeded { .. } | Phase::Dead { .. } | Phase::Cancelled { .. } => {}
+        }
+    }
+
+    /// Has the holder of a job's lease told to stop, with its next heartbeat.
+    pub(super) fn order(&mut self, job: &mut Job, cause: StopCause) {
+        if let Phase::Running(lease) = &job.phase {
+            let mut lease = lease.clone();
+            if lease.order(cause, self.now) {
                 self.enter(job, Phase::Running(lease));
             }
-            Phase::Running(_) | Phase::Succeeded { .. } | Phase::Dead { .. } | Phase::Cancelled { .. } => {}
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contract::{
-    Failure, FailureClass, SpotUse, Timestamp,
+    Failure, FailureClass, SpotUse, StopCause, Timestamp,
     control::Charge,
     events::{DeadLetter, JobEnded, JobRetrying},
 };
@@ -26,7 +26,8 @@ impl Desk {
         }
     }
 
-    /// Closes the running attempt and charges its failure. Returns the wait before the next attempt, or ends the job.
+    /// Closes the running attempt and charges its failure. Returns the wait before the next attempt, or ends or pauses the
+    /// job.
     pub(super) fn conclude(
         &mut self,
         job: &mut Job,
@@ -38,12 +39,17 @@ impl Desk {
         if let Some(attempt) = job.attempts.last_mut() {
             attempt.failure = Some(failure.clone());
         }
-        if let Phase::Running(lease) = &job.phase
-            && lease.cancelled_at.is_some()
-        {
-            let cause = lease.cancelled_for;
-            self.finish(job, Phase::Cancelled { at: now, cause });
-            return None;
+        let ordered = job.ordered();
+        match ordered {
+            Some(cause @ (StopCause::Cancelled | StopCause::EarlyStopped)) => {
+                self.call_off(job, cause);
+                return None;
+            }
+            Some(StopCause::Paused) if !happens_again(failure.class) => {
+                self.stand_still(job);
+                return None;
+            }
+            _ => {}
         }
         if failure.class == FailureClass::Budget && self.waits_for_money(job) {
             return Some(Duration::ZERO);
@@ -64,6 +70,10 @@ impl Desk {
                 }
                 if job.terms.spot == SpotUse::Allow && job.is_stuck_on_spot() {
                     job.terms.spot = SpotUse::Never;
+                }
+                if ordered == Some(StopCause::Paused) {
+                    self.stand_still(job);
+                    return None;
                 }
                 Some(delay)
             }
@@ -119,6 +129,12 @@ impl Desk {
                 job.ledger.charged.losses -= 1;
             }
         }
+    }
+
+    /// Ends a job that is not to go on.
+    pub(super) fn call_off(&mut self, job: &mut Job, cause: StopCause) {
+        let cause = (cause != StopCause::Cancelled).then_some(cause);
+        self.finish(job, Phase::Cancelled { at: self.now, cause });
     }
 
     /// Ends a job that waits and has nothing left to spend, or less than its next attempt costs.
@@ -181,6 +197,11 @@ impl Job {
         let candidate = self.terms.candidates.iter().find(|candidate| candidate.gpu == *gpu)?;
         Some(candidate.price.memory_mib)
     }
+}
+
+/// Whether a failure would stand in the way again, so that it counts although the attempt was told to stop.
+fn happens_again(class: FailureClass) -> bool {
+    matches!(class, FailureClass::Permanent | FailureClass::Oom | FailureClass::Budget)
 }
 
 /// The failure that ends a job, with why it is not tried again.

@@ -6,7 +6,7 @@ use contract::{
     control::{JobView, OwnerList, RedriveJob, WorkerList},
     events::{
         AttemptCheckpointed, AttemptEnded, AttemptMetrics, AttemptNote, AttemptStarted, DeadLetter, JobEnded,
-        JobLeased, JobQueued, JobRetrying, JobWarned,
+        JobLeased, JobPaused, JobQueued, JobResumed, JobRetrying, JobWarned,
     },
     lease::{Claim, ClaimAnswer, Goodbye, Heartbeat, HeartbeatAnswer, Hello, Welcome},
     sweep::{GetSweep, MAX_TRIALS, ResumeSweep},
@@ -24,6 +24,10 @@ pub(crate) enum Event {
     Get(JobId),
     /// Somebody cancels a job.
     Cancel(JobId),
+    /// Somebody pauses a job.
+    Pause(JobId),
+    /// Somebody lets a paused job go on.
+    Resume(JobId),
     /// Somebody redrives a job that ended without success.
     Redrive(Box<RedriveJob>),
     /// Somebody removes a job that has ended.
@@ -67,7 +71,11 @@ impl Event {
     pub(crate) fn job_id(&self) -> Option<JobId> {
         match self {
             Self::Submit(submission) => submission.job_id(),
-            Self::Get(job_id) | Self::Cancel(job_id) | Self::Remove(job_id) => Some(job_id.clone()),
+            Self::Get(job_id)
+            | Self::Cancel(job_id)
+            | Self::Pause(job_id)
+            | Self::Resume(job_id)
+            | Self::Remove(job_id) => Some(job_id.clone()),
             Self::Redrive(redrive) => Some(redrive.job_id.clone()),
             Self::Claim(claim) => Some(claim.job_id.clone()),
             Self::Started(event) => Some(event.job_id.clone()),
@@ -202,6 +210,10 @@ pub(crate) enum JobEvent {
     Retrying(JobRetrying),
     /// Its owner should know something.
     Warned(JobWarned),
+    /// It stands still.
+    Paused(JobPaused),
+    /// It goes on.
+    Resumed(JobResumed),
     /// It has ended.
     Ended(Box<JobEnded>),
 }

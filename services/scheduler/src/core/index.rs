@@ -34,6 +34,7 @@ pub(super) struct Index {
     /// When each job is to be looked at again.
     pub(super) timers: Timers,
     backing_off: usize,
+    paused: usize,
     ended: Vec<JobId>,
 }
 
@@ -69,6 +70,7 @@ impl Index {
                 self.held.entry(lease.worker.clone()).or_default().insert(job.id.clone());
             }
             Phase::BackingOff { .. } => self.backing_off += 1,
+            Phase::Paused { .. } => self.paused += 1,
             Phase::Succeeded { .. } | Phase::Dead { .. } | Phase::Cancelled { .. } => {
                 self.ended.push(job.id.clone());
             }
@@ -96,6 +98,7 @@ impl Index {
                 }
             }
             Phase::BackingOff { .. } => self.backing_off -= 1,
+            Phase::Paused { .. } => self.paused -= 1,
             Phase::Succeeded { .. } | Phase::Dead { .. } | Phase::Cancelled { .. } => {}
         }
         self.timers.disarm(&job.id);
@@ -161,6 +164,7 @@ impl Index {
             offered: self.busy.values().map(|busy| busy.offered as usize).sum(),
             running: self.busy.values().map(|busy| busy.running as usize).sum(),
             backing_off: self.backing_off,
+            paused: self.paused,
         }
     }
 }
@@ -200,6 +204,6 @@ pub(super) fn next_look(job: &Job, rules: &Rules) -> Option<Timestamp> {
             let gone_by = lease.gone_by(rules.grace.to_duration() + rules.lease.to_duration());
             Some(gone_by.min(lease.heard_at.plus(rules.lease.to_duration())))
         }
-        Phase::Succeeded { .. } | Phase::Dead { .. } | Phase::Cancelled { .. } => None,
+        Phase::Paused { .. } | Phase::Succeeded { .. } | Phase::Dead { .. } | Phase::Cancelled { .. } => None,
     }
 }

@@ -98,6 +98,11 @@ pub(crate) enum Phase {
         /// Whether the attempt is on its way through the broker. Nothing is published to a class that nobody offers.
         published: bool,
     },
+    /// Somebody paused it, and nobody has resumed it yet.
+    Paused {
+        /// Since when.
+        at: Timestamp,
+    },
     /// Ended: the work is done.
     Succeeded {
         /// When.
@@ -149,33 +154,64 @@ pub(crate) struct Lease {
     /// Whether the job's owner was warned that the attempt will not be done in time.
     #[serde(default)]
     pub(crate) warned: bool,
-    /// When somebody cancelled the job.
-    #[serde(default)]
-    pub(crate) cancelled_at: Option<Timestamp>,
-    /// What it was stopped for, when nobody cancelled it.
-    #[serde(default)]
-    pub(crate) cancelled_for: Option<StopCause>,
+    /// Since when its holder is told to stop, whatever its limit.
+    #[serde(default, alias = "cancelled_at")]
+    pub(crate) stop_at: Option<Timestamp>,
+    /// For what. Older releases left it out where somebody had cancelled the job.
+    #[serde(default, alias = "cancelled_for")]
+    pub(crate) stop_for: Option<StopCause>,
 }
 
 impl Lease {
     /// Why the attempt must stop, if it must, and since when.
     pub(crate) fn stop(&self, now: Timestamp) -> Option<(StopCause, Timestamp)> {
         let limit_at = self.limit_at();
-        match self.cancelled_at {
-            Some(at) => Some((self.cancelled_for.unwrap_or(StopCause::Cancelled), at)),
+        match self.stop_at.zip(self.ordered()) {
+            Some((at, cause)) => Some((cause, at)),
             None if limit_at <= now => Some((self.limit_cause, limit_at)),
             None => None,
         }
     }
 
+    /// What its holder is told to stop for, its limit aside.
+    pub(crate) fn ordered(&self) -> Option<StopCause> {
+        self.stop_at.map(|_| self.stop_for.unwrap_or(StopCause::Cancelled))
+    }
+
+    /// Has its holder told to stop; `false` where it is told so already, for a cause of the same weight or a greater.
+    /// The time to do so counts from the first order.
+    pub(crate) fn order(&mut self, cause: StopCause, now: Timestamp) -> bool {
+        if self.ordered().is_some_and(|before| weight(cause) <= weight(before)) {
+            return false;
+        }
+        self.stop_at.get_or_insert(now);
+        self.stop_for = Some(cause);
+        true
+    }
+
+    /// Takes an order to stop back. A holder that has heard of it stops all the same.
+    pub(crate) fn take_back(&mut self) {
+        (self.stop_at, self.stop_for) = (None, None);
+    }
+
     /// When the attempt must be gone, even if its holder is still heard.
     pub(crate) fn gone_by(&self, patience: Duration) -> Timestamp {
-        self.cancelled_at.unwrap_or(Timestamp(u64::MAX)).min(self.limit_at()).plus(patience)
+        self.stop_at.unwrap_or(Timestamp(u64::MAX)).min(self.limit_at()).plus(patience)
     }
 
     /// When it reaches its limit.
     pub(crate) fn limit_at(&self) -> Timestamp {
         self.granted_at.plus(self.run_limit.to_duration())
+    }
+}
+
+/// Which of two orders to stop stands: what ends a job comes before what it goes on from.
+fn weight(cause: StopCause) -> u8 {
+    match cause {
+        StopCause::Preempted | StopCause::Timeout | StopCause::Budget => 0,
+        StopCause::Paused => 1,
+        StopCause::EarlyStopped => 2,
+        StopCause::Cancelled | StopCause::Superseded => 3,
     }
 }
 
@@ -187,6 +223,7 @@ impl Job {
             Phase::Offered { .. } => JobState::Offered,
             Phase::Running(_) => JobState::Running,
             Phase::BackingOff { .. } => JobState::BackingOff,
+            Phase::Paused { .. } => JobState::Paused,
             Phase::Succeeded { .. } => JobState::Succeeded,
             Phase::Dead { .. } => JobState::Dead,
             Phase::Cancelled { .. } => JobState::Cancelled,
@@ -205,7 +242,11 @@ impl Job {
     pub(crate) fn ended_at(&self) -> Option<Timestamp> {
         match &self.phase {
             Phase::Succeeded { at, .. } | Phase::Dead { at, .. } | Phase::Cancelled { at, .. } => Some(*at),
-            Phase::Queued | Phase::Offered { .. } | Phase::Running(_) | Phase::BackingOff { .. } => None,
+            Phase::Queued
+            | Phase::Offered { .. }
+            | Phase::Running(_)
+            | Phase::BackingOff { .. }
+            | Phase::Paused { .. } => None,
         }
     }
 
@@ -219,6 +260,14 @@ impl Job {
             attempt.tier == Tier::Spot && class == Some(FailureClass::Preempted)
         });
         taken_away && last.progress.step <= first.resumed_from_step.unwrap_or(0)
+    }
+
+    /// What its running attempt was told to stop for, its limit aside.
+    pub(crate) fn ordered(&self) -> Option<StopCause> {
+        match &self.phase {
+            Phase::Running(lease) => lease.ordered(),
+            _ => None,
+        }
     }
 
     /// The number that the next attempt will have.

@@ -21,6 +21,9 @@ pub(crate) struct Ledger {
     pub(crate) queued_ms: u64,
     /// Waiting for the next attempt to be due.
     pub(crate) backing_off_ms: u64,
+    /// Paused, which counts against no limit.
+    #[serde(default)]
+    pub(crate) paused_ms: u64,
     /// Under leases that are over.
     pub(crate) running_ms: u64,
     /// What those cost, in US dollars.
@@ -37,6 +40,7 @@ impl Job {
         let waited = self.waiting(now);
         self.ledger.queued_ms += waited.queued_ms;
         self.ledger.backing_off_ms += waited.backing_off_ms;
+        self.ledger.paused_ms += waited.paused_ms;
         if !matches!(self.phase, Phase::Running(_)) {
             self.since = now;
         }
@@ -109,6 +113,7 @@ impl Job {
             queued: seconds(self.ledger.queued_ms + waiting.queued_ms),
             backing_off: seconds(self.ledger.backing_off_ms + waiting.backing_off_ms),
             running: seconds(self.ledger.running_ms + self.running(now).as_millis() as u64),
+            paused: seconds(self.ledger.paused_ms + waiting.paused_ms),
             usd: self.spent(now),
             saved_usd: self.bill_until(now).saved_usd(),
             retries: charged.retries,
@@ -127,9 +132,13 @@ impl Job {
     fn elapsed(&self, now: Timestamp) -> Duration {
         let Ledger { queued_ms, backing_off_ms, running_ms, .. } = self.ledger;
         let past = Duration::from_millis(queued_ms + backing_off_ms + running_ms);
-        match self.phase.is_end() {
-            true => past,
-            false => past + now.since(self.since),
+        match self.phase {
+            Phase::Paused { .. } | Phase::Succeeded { .. } | Phase::Dead { .. } | Phase::Cancelled { .. } => {
+                past
+            }
+            Phase::Queued | Phase::Offered { .. } | Phase::Running(_) | Phase::BackingOff { .. } => {
+                past + now.since(self.since)
+            }
         }
     }
 
@@ -150,6 +159,7 @@ impl Job {
                 waited.backing_off_ms = millis(self.since, now.min(due));
                 waited.queued_ms = millis(self.since.max(due), now);
             }
+            Phase::Paused { .. } => waited.paused_ms = millis(self.since, now),
             Phase::Running(_) | Phase::Succeeded { .. } | Phase::Dead { .. } | Phase::Cancelled { .. } => {}
         }
         waited

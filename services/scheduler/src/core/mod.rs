@@ -21,6 +21,7 @@ mod limits;
 mod lines;
 mod money;
 mod offers;
+mod pause;
 mod presence;
 mod sweeps;
 mod tick;
@@ -93,6 +94,8 @@ impl Core {
             Event::Estimate(submission) => self.estimate(&submission),
             Event::Get(job_id) => self.get(&job_id),
             Event::Cancel(job_id) => self.cancel(&job_id),
+            Event::Pause(job_id) => self.pause(&job_id),
+            Event::Resume(job_id) => self.resume(&job_id),
             Event::Redrive(redrive) => self.redrive(&redrive),
             Event::Remove(job_id) => self.remove(&job_id),
             Event::Hello(hello) => self.hello(*hello),
@@ -181,6 +184,7 @@ pub(crate) struct Census {
     pub(crate) offered: usize,
     pub(crate) running: usize,
     pub(crate) backing_off: usize,
+    pub(crate) paused: usize,
 }
 
 #[cfg(test)]

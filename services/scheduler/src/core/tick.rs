@@ -75,7 +75,8 @@ impl Desk {
             Phase::Offered { at } => self.look_at_offer(job, at),
             Phase::Running(lease) if may_expire => self.look_at_lease(job, &lease),
             Phase::Running(_) => self.look_again(job, Some(self.quiet_until)),
-            Phase::Succeeded { .. } | Phase::Dead { .. } | Phase::Cancelled { .. } => {}
+            Phase::Paused { .. } | Phase::Succeeded { .. } | Phase::Dead { .. } | Phase::Cancelled { .. } => {
+            }
         }
     }
 

@@ -58,7 +58,7 @@ pub(super) fn job(job: &Job, desk: &Desk) -> JobView {
         Phase::BackingOff { due, .. } => view.next_attempt_at = Some(*due),
         Phase::Dead { failure, .. } => view.failure = Some(failure.clone()),
         Phase::Succeeded { result, .. } => view.result = Some(result.clone()),
-        Phase::Queued | Phase::Offered { .. } | Phase::Cancelled { .. } => {}
+        Phase::Queued | Phase::Offered { .. } | Phase::Paused { .. } | Phase::Cancelled { .. } => {}
     }
     fit(&mut view);
     view
@@ -95,6 +95,7 @@ fn waiting_for(job: &Job, desk: &Desk) -> Option<String> {
             })
         }
         Phase::Offered { .. } => Some(format!("a worker that offers {}", job.placement)),
+        Phase::Paused { .. } => Some("somebody to resume it".into()),
         _ => None,
     }
 }

@@ -179,6 +179,12 @@ fn span(event: &Event, core: &Core, delivery: &Delivery) -> Span {
         Event::Cancel(job_id) => {
             info_span!("cancel", job.id = %job_id, job.attempt = last_attempt(core, job_id))
         }
+        Event::Pause(job_id) => {
+            info_span!("pause", job.id = %job_id, job.attempt = last_attempt(core, job_id))
+        }
+        Event::Resume(job_id) => {
+            info_span!("resume", job.id = %job_id, job.attempt = last_attempt(core, job_id))
+        }
         Event::Redrive(redrive) => {
             let attempt = last_attempt(core, &redrive.job_id);
             info_span!("redrive", job.id = %redrive.job_id, job.attempt = attempt)

@@ -117,6 +117,8 @@ impl Effects {
             JobEvent::Leased(event) => self.publish(&event.job_id, event.at, event),
             JobEvent::Retrying(event) => self.publish(&event.job_id, event.at, event),
             JobEvent::Warned(event) => self.publish(&event.job_id, event.at, event),
+            JobEvent::Paused(event) => self.publish(&event.job_id, event.at, event),
+            JobEvent::Resumed(event) => self.publish(&event.job_id, event.at, event),
             JobEvent::Ended(event) => self.publish(&event.job_id, event.at, &**event),
         }
     }
@@ -172,6 +174,12 @@ fn log(event: &JobEvent, core: &Core) {
                 parent: None, job.id = %event.job_id, job.attempt = event.attempt, warning = event.warning,
                 "the job's owner is warned"
             );
+        }
+        JobEvent::Paused(event) => {
+            info!(parent: None, job.id = %event.job_id, job.attempt = event.attempt, "paused");
+        }
+        JobEvent::Resumed(event) => {
+            info!(parent: None, job.id = %event.job_id, job.attempt = event.attempt, "resumed");
         }
         JobEvent::Ended(event) => {
             let state = event.state.as_str();

@@ -46,7 +46,7 @@ impl Meters {
 
     pub(super) fn count(&self, event: &JobEvent) {
         match event {
-            JobEvent::Queued(_) | JobEvent::Warned(_) => {}
+            JobEvent::Queued(_) | JobEvent::Warned(_) | JobEvent::Paused(_) | JobEvent::Resumed(_) => {}
             JobEvent::Leased(leased) => {
                 self.leased.add(1, &[KeyValue::new("gpu", leased.gpu.to_string())]);
             }
@@ -58,10 +58,14 @@ impl Meters {
     }
 
     pub(super) fn census(&self, census: Census) {
-        let Census { queued, offered, running, backing_off } = census;
-        for (state, count) in
-            [("queued", queued), ("offered", offered), ("running", running), ("backing_off", backing_off)]
-        {
+        let Census { queued, offered, running, backing_off, paused } = census;
+        for (state, count) in [
+            ("queued", queued),
+            ("offered", offered),
+            ("running", running),
+            ("backing_off", backing_off),
+            ("paused", paused),
+        ] {
             self.jobs.record(count as f64, &[KeyValue::new("state", state)]);
         }
     }

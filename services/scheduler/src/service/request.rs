@@ -4,8 +4,7 @@ use broker::Delivery;
 use contract::{
     DecodeError, Message, SubmitJob, SubmitSweep,
     control::{
-        CancelJob, EstimateJob, GetCost, GetHistory, GetJob, ListJobs, ListOwners, ListWorkers, RedriveJob,
-        RemoveJob,
+        CancelJob, EstimateJob, GetCost, GetHistory, GetJob, ListJobs, ListOwners, ListWorkers, PauseJob, RedriveJob, RemoveJob, ResumeJob,
     },
     events::{
         AttemptCheckpointed, AttemptEnded, AttemptMetrics, AttemptNote, AttemptProgress, AttemptStarted,
@@ -69,6 +68,8 @@ pub(super) fn request(delivery: &Delivery) -> Result<Said, DecodeError> {
         Goodbye::KIND => Event::Goodbye(delivery.decode()?),
         GetJob::KIND => Event::Get(delivery.decode::<GetJob>()?.job_id),
         CancelJob::KIND => Event::Cancel(delivery.decode::<CancelJob>()?.job_id),
+        PauseJob::KIND => Event::Pause(delivery.decode::<PauseJob>()?.job_id),
+        ResumeJob::KIND => Event::Resume(delivery.decode::<ResumeJob>()?.job_id),
         RedriveJob::KIND => Event::Redrive(Box::new(delivery.decode()?)),
         RemoveJob::KIND => Event::Remove(delivery.decode::<RemoveJob>()?.job_id),
         EstimateJob::KIND => Event::Estimate(Box::new(delivery.decode::<EstimateJob>()?.submission)),

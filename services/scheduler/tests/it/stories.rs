@@ -2,7 +2,7 @@
 
 use contract::{
     Failure, JobAccepted, StopCause,
-    control::{CancelJob, GetHistory, JobState, ListJobs, ListWorkers, RedriveJob},
+    control::{CancelJob, GetHistory, JobState, ListJobs, ListWorkers, PauseJob, RedriveJob, ResumeJob},
     events::{AttemptEnd, DeadLetter},
     lease::Verdict,
     names::{DEAD_LETTERS, SCHEDULER_EVENTS, SCHEDULER_JOBS},
@@ -86,6 +86,32 @@ async fn a_running_job_is_cancelled() -> anyhow::Result<()> {
     assert_eq!(verdicts, [Verdict::Stop { cause: StopCause::Cancelled }]);
     trainer.end(&grant, 1, AttemptEnd::Cancelled).await?;
     world.reached(&job("a"), JobState::Cancelled).await?;
+    leader.stop().await
+}
+
+#[tokio::test]
+async fn a_running_job_is_paused_and_goes_on_when_it_is_resumed() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let leader = world.start()?;
+    let mut trainer = Trainer::start(&world.broker, "w1", "cpu", 1).await?;
+    let mut events = world.broker.listen(&["job.a.*"]).await?;
+    world.ask(&submission("a")).await?;
+    let grant = trainer.lease().await?;
+
+    let view = world.ask(&PauseJob { job_id: job("a") }).await?;
+    assert_eq!((view.state, view.stopping), (JobState::Running, Some(StopCause::Paused)));
+    let verdicts = trainer.beat(&[(&grant, 1)]).await?.runs;
+    assert_eq!(verdicts, [Verdict::Stop { cause: StopCause::Paused }]);
+    trainer.end(&grant, 1, AttemptEnd::Paused).await?;
+    world.reached(&job("a"), JobState::Paused).await?;
+
+    world.ask(&ResumeJob { job_id: job("a") }).await?;
+    let grant = trainer.lease().await?;
+    assert_eq!(grant.attempt, 2);
+    trainer.end(&grant, 2, succeeded()).await?;
+    world.reached(&job("a"), JobState::Succeeded).await?;
+    let told = "job.queued job.leased job.paused job.resumed job.leased job.ended";
+    assert_eq!(kinds(&mut events, 6).await?, told);
     leader.stop().await
 }
 

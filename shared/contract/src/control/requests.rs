@@ -14,6 +14,23 @@ pub struct CancelJob {
 }
 scheduler_request!(CancelJob, "job.cancel" => JobView);
 
+/// Pauses a job: one that waits stands still at once, one that runs writes a checkpoint and stops. It holds no machine
+/// then, and its time does not count, until [`ResumeJob`]. The answer is the job as it is then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PauseJob {
+    /// The job.
+    pub job_id: JobId,
+}
+scheduler_request!(PauseJob, "job.pause" => JobView);
+
+/// Lets a paused job go on, in its old place among those that wait, from its last checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ResumeJob {
+    /// The job.
+    pub job_id: JobId,
+}
+scheduler_request!(ResumeJob, "job.resume" => JobView);
+
 /// Redrives a job that is dead or cancelled: fresh budgets, the same checkpoints.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RedriveJob {

@@ -15,6 +15,8 @@ pub enum JobState {
     Running,
     /// Waits for its next attempt.
     BackingOff,
+    /// Somebody paused it: it holds nothing, and goes on when somebody resumes it.
+    Paused,
     /// Ended: the work is done.
     Succeeded,
     /// Ended without success; a dead letter keeps its history, and it can be redriven.
@@ -25,11 +27,12 @@ pub enum JobState {
 
 impl JobState {
     /// Every state, in the order of a job's life.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Queued,
         Self::Offered,
         Self::Running,
         Self::BackingOff,
+        Self::Paused,
         Self::Succeeded,
         Self::Dead,
         Self::Cancelled,
@@ -47,6 +50,7 @@ impl JobState {
             Self::Offered => "offered",
             Self::Running => "running",
             Self::BackingOff => "backing_off",
+            Self::Paused => "paused",
             Self::Succeeded => "succeeded",
             Self::Dead => "dead",
             Self::Cancelled => "cancelled",

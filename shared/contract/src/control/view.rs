@@ -128,6 +128,9 @@ pub struct LedgerView {
     pub backing_off: Seconds,
     /// Under a lease.
     pub running: Seconds,
+    /// Paused, which counts against no limit.
+    #[serde(default)]
+    pub paused: Seconds,
     /// Money, in US dollars.
     pub usd: f64,
     /// How much less that is than the same time on demand.

@@ -35,6 +35,22 @@ async fn a_cancelled_or_superseded_run_stops_without_a_checkpoint() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_paused_run_saves_its_state_and_says_that_it_was_paused() {
+    let world = World::new().await;
+    let worker = world.start(Scripted(train_until_stopped));
+    let job = job("paused");
+    world.offer(&job, 1).await;
+    world.event(|_: &AttemptStarted| true).await;
+    world.counterpart.script().stop = Some(StopCause::Paused);
+    let ended = world.ended(&job, 1).await;
+    assert_eq!(ended.end, AttemptEnd::Paused);
+    let steps: Vec<u64> =
+        world.checkpoints(&job).await.iter().map(|checkpoint| checkpoint.manifest.step).collect();
+    assert_eq!(steps, [ended.progress.step]);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_at_its_limit_saves_its_state_and_the_next_attempt_goes_on_from_it() {
     let grant = contract::lease::Grant {
         run_limit: seconds(0.5),

@@ -1,7 +1,7 @@
 //! What people ask of sweeps.
 
 use contract::{
-    JobId, Refusal, Refused, SubmitSweep, SweepId, TotalLimits,
+    JobId, Refusal, Refused, StopCause, SubmitSweep, SweepId, TotalLimits,
     control::RedriveJob,
     sweep::{ResumeSweep, SweepState},
 };
@@ -97,7 +97,7 @@ impl Core {
                 sweep.live_numbers().into_iter().map(|number| sweep.id.trial(number)).collect();
             for job_id in live {
                 if let Some(job) = self.jobs.get_mut(&job_id) {
-                    self.desk.stop(job, None);
+                    self.desk.stop(job, StopCause::Cancelled);
                 }
             }
         }

@@ -66,7 +66,7 @@ impl Core {
         }
         let Some(sweep) = sweeps.change(&sweep) else { return };
         if sweep.enter_report(number, report) == Race::Stop {
-            self.desk.stop(job, Some(StopCause::EarlyStopped));
+            self.desk.stop(job, StopCause::EarlyStopped);
         }
     }
 
@@ -139,7 +139,7 @@ impl Desk {
     fn stop_for_money(&mut self, job: &mut Job, why: &str) {
         let failure = Failure::new(FailureClass::Budget, why);
         match &job.phase {
-            Phase::Queued | Phase::Offered { .. } | Phase::BackingOff { .. } => {
+            Phase::Queued | Phase::Offered { .. } | Phase::BackingOff { .. } | Phase::Paused { .. } => {
                 let exhausted = Some(FailureClass::Budget);
                 self.finish(job, Phase::Dead { at: self.now, failure, exhausted });
             }

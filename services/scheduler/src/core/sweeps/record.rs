@@ -134,9 +134,11 @@ impl Sweep {
             }
             Phase::Dead { .. } => (Some(JobState::Dead), None, None),
             Phase::Cancelled { cause, .. } => (Some(JobState::Cancelled), *cause, None),
-            Phase::Queued | Phase::Offered { .. } | Phase::Running(_) | Phase::BackingOff { .. } => {
-                (None, None, None)
-            }
+            Phase::Queued
+            | Phase::Offered { .. }
+            | Phase::Running(_)
+            | Phase::BackingOff { .. }
+            | Phase::Paused { .. } => (None, None, None),
         };
         (trial.end, trial.cause) = (end, cause);
         trial.usd = job.ledger.usd;

@@ -15,6 +15,7 @@ mod stories_leases;
 mod stories_money;
 mod stories_offers;
 mod stories_shares;
+mod stories_pausing;
 mod stories_sweeps;
 mod stories_turns;
 mod transitions;

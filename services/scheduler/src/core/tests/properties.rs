@@ -14,8 +14,8 @@ use crate::core::{Answer, Command, JobEvent, Rules};
 
 const WORKERS: usize = 3;
 const JOBS: usize = 4;
-const ENDS: [&str; 8] =
-    ["ok", "transient", "oom", "timeout", "preempted", "permanent", "cancelled", "superseded"];
+const ENDS: [&str; 9] =
+    ["ok", "transient", "oom", "timeout", "preempted", "permanent", "cancelled", "paused", "superseded"];
 const OPTIONS: [&str; 8] = [
     "",
     "retry.max_retries=0",
@@ -79,6 +79,12 @@ enum Act {
     Cancel {
         job: usize,
     },
+    Pause {
+        job: usize,
+    },
+    Resume {
+        job: usize,
+    },
     Redrive {
         job: usize,
     },
@@ -113,6 +119,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => worker.clone().prop_map(|worker| Act::Ghost { worker }),
         1 => worker.prop_map(|worker| Act::Bye { worker }),
         1 => job.clone().prop_map(|job| Act::Cancel { job }),
+        1 => job.clone().prop_map(|job| Act::Pause { job }),
+        1 => job.clone().prop_map(|job| Act::Resume { job }),
         1 => job.prop_map(|job| Act::Redrive { job }),
         4 => (1..15u32).prop_map(|seconds| Act::Wait { seconds }),
         1 => (1..60u32).prop_map(|seconds| Act::Offline { seconds }),
@@ -204,6 +212,8 @@ impl World {
             Act::Ghost { worker } => self.play(format!("hello w{worker}#1 t4")),
             Act::Bye { worker } => self.play(format!("bye {}", self.who(worker))),
             Act::Cancel { job } => self.play(format!("cancel j{job}")),
+            Act::Pause { job } => self.play(format!("pause j{job}")),
+            Act::Resume { job } => self.play(format!("resume j{job}")),
             Act::Redrive { job } => self.play(format!("redrive j{job} total.time=10000 total.usd=100")),
             Act::Wait { seconds } => self.play(format!("wait {seconds}")),
             Act::Offline { seconds } => self.play(format!("offline {seconds}")),
@@ -294,6 +304,9 @@ impl World {
             if live.iter().all(|state| state.is_end()) {
                 return;
             }
+            let jobs = self.scene.core.jobs.values();
+            let paused = jobs.filter(|job| job.state() == JobState::Paused).map(|job| job.id.clone());
+            paused.collect::<Vec<_>>().into_iter().for_each(|id| self.play(format!("resume {id}")));
             while let Some(at) = self.offers.iter().position(|(_, due)| *due <= self.scene.now) {
                 let (run, _) = self.offers.remove(at);
                 self.play(format!("claim w9 {run}"));

@@ -165,6 +165,8 @@ fn event(words: &[&str], now: Timestamp) -> Event {
         }
         ["owners"] => Event::ListOwners,
         ["cancel", id] => Event::Cancel(job(id)),
+        ["pause", id] => Event::Pause(job(id)),
+        ["resume", id] => Event::Resume(job(id)),
         ["remove", id] => Event::Remove(job(id)),
         ["get", id] => Event::Get(job(id)),
         ["redrive", id, options @ ..] => {
@@ -267,6 +269,7 @@ fn end(how: &str) -> AttemptEnd {
     let class = match how {
         "ok" => return AttemptEnd::Succeeded(RunResult::default()),
         "cancelled" => return AttemptEnd::Cancelled,
+        "paused" => return AttemptEnd::Paused,
         "superseded" => return AttemptEnd::Superseded,
         class => serde_json::from_value::<FailureClass>(json!(class)).unwrap(),
     };

@@ -1,7 +1,7 @@
 //! Commands in words.
 
 use contract::{
-    SweepView, Timestamp,
+    Seconds, SweepView, Timestamp,
     control::{JobView, LedgerView, OwnerList, OwnerView},
     lease::{ClaimAnswer, Verdict},
 };
@@ -41,6 +41,8 @@ fn told(event: &JobEvent, start: Timestamp) -> String {
         JobEvent::Warned(event) => {
             format!("tell warned {}.{}: {}", event.job_id, event.attempt, event.warning)
         }
+        JobEvent::Paused(event) => format!("tell paused {}", event.job_id),
+        JobEvent::Resumed(event) => format!("tell resumed {}", event.job_id),
         JobEvent::Ended(event) => match &event.failure {
             Some(failure) => format!("tell {} {}: {failure}", event.state, event.job_id),
             None => format!("tell {} {}", event.state, event.job_id),
@@ -101,11 +103,12 @@ fn swept(view: &SweepView) -> String {
 }
 
 fn shown(view: &JobView, start: Timestamp) -> String {
-    let LedgerView { queued, backing_off, running, usd, steps_repeated, .. } = view.ledger;
+    let LedgerView { queued, backing_off, running, paused, usd, steps_repeated, .. } = view.ledger;
     let mut words = vec![
         format!("{} on {}", view.state, view.gpu),
         format!("queued {queued}, backing off {backing_off}, running {running}, {usd:.6} USD"),
     ];
+    words.extend((Seconds::ZERO < paused).then(|| format!("paused {paused}")));
     words.extend(view.predicted_finish.map(|at| format!("done at {}", seconds(at, start))));
     words.extend(view.warnings.iter().map(|warning| format!("warning: {warning}")));
     words.extend(view.stopping.map(|cause| format!("stopping: {}", cause.as_str())));

@@ -16,6 +16,9 @@ fn way_to(state: JobState) -> &'static [&'static str] {
         JobState::BackingOff => {
             &["submit a total.time=100", "claim w1 a.1", "beat w1 a.1", "ended w1 a.1 transient"]
         }
+        JobState::Paused => {
+            &["submit a total.time=100", "claim w1 a.1", "beat w1 a.1", "pause a", "ended w1 a.1 paused"]
+        }
         JobState::Succeeded => &["submit a total.time=100", "claim w1 a.1", "ended w1 a.1 ok"],
         JobState::Dead => &["submit a total.time=100", "claim w1 a.1", "ended w1 a.1 permanent"],
         JobState::Cancelled => &["submit a total.time=100", "cancel a"],

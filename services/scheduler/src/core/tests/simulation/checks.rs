@@ -32,6 +32,8 @@ pub(super) struct Checks {
     begun: BTreeMap<JobId, u32>,
     ended: BTreeMap<JobId, u32>,
     told: BTreeMap<JobId, u32>,
+    /// The jobs that somebody paused.
+    paused: BTreeSet<JobId>,
     /// The newest attempt of each job, and which process was given which.
     newest: BTreeMap<JobId, u32>,
     holders: BTreeMap<(JobId, u32), usize>,
@@ -62,6 +64,11 @@ impl Checks {
     /// Whether a publisher knows what became of its submission.
     pub(super) fn is_answered(&self, job_id: &JobId) -> bool {
         self.accepted.contains(job_id) || self.refused.contains(job_id)
+    }
+
+    /// The jobs that wait for somebody to resume them.
+    pub(super) fn paused(&self) -> impl Iterator<Item = &JobId> {
+        self.paused.iter()
     }
 
     /// An attempt of the job runs over its limit by so much, and the scheduler cannot help it.
@@ -168,12 +175,17 @@ impl Checks {
         match event {
             JobEvent::Queued(event) => *self.begun.entry(event.job_id.clone()).or_default() += 1,
             JobEvent::Leased(event) => {
+                assert!(!self.paused.contains(&event.job_id), "{} is paused, and is granted", event.job_id);
                 let before = self.newest.insert(event.job_id.clone(), event.attempt).unwrap_or(0);
                 assert_eq!(event.attempt, before + 1, "{} counts its attempts up", event.job_id);
             }
             JobEvent::Retrying(_) | JobEvent::Warned(_) => {}
+            JobEvent::Paused(event) => drop(self.paused.insert(event.job_id.clone())),
+            JobEvent::Resumed(event) => drop(self.paused.remove(&event.job_id)),
             JobEvent::Ended(event) => {
                 *self.ended.entry(event.job_id.clone()).or_default() += 1;
+                let was_paused = self.paused.remove(&event.job_id);
+                assert!(!was_paused || event.state != JobState::Dead, "{} is paused, and dies", event.job_id);
                 if event.state == JobState::Succeeded {
                     assert_eq!(reached, steps, "the work of {} is done when it has succeeded", event.job_id);
                 }

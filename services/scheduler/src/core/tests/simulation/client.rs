@@ -1,4 +1,4 @@
-//! Those who ask for work: they submit until they are answered, cancel, redrive, remove and look.
+//! Those who ask for work: they submit until they are answered, cancel, pause, resume, redrive, remove and look.
 
 use std::time::Duration;
 
@@ -17,6 +17,10 @@ use crate::core::{Event, Submission};
 pub(super) enum Wish {
     Submit(Box<SubmitJob>),
     Cancel(JobId),
+    Pause(JobId),
+    Resume(JobId),
+    /// Every job that is paused is to go on, whenever that is.
+    LetGo,
     Redrive(JobId),
     Remove(JobId),
     Look(JobId),
@@ -38,6 +42,9 @@ pub(super) fn plan(env: &mut Env) {
         env.agenda.after(at, Happening::Wish(Wish::Submit(Box::new(submission))));
         let wishes = [
             (Wish::Cancel(job_id.clone()), 150),
+            (Wish::Pause(job_id.clone()), 250),
+            (Wish::Pause(job_id.clone()), 50),
+            (Wish::Resume(job_id.clone()), 250),
             (Wish::Redrive(job_id.clone()), 300),
             (Wish::Remove(job_id.clone()), 100),
             (Wish::Look(job_id), 300),
@@ -86,7 +93,9 @@ fn submission(job_id: &JobId, env: &mut Env) -> SubmitJob {
 
 /// Asks for it.
 pub(super) fn wish(wish: Wish, env: &mut Env) {
-    env.note(|| format!("wish: {wish:?}"));
+    if !matches!(wish, Wish::LetGo) {
+        env.note(|| format!("wish: {wish:?}"));
+    }
     match wish {
         Wish::Submit(job) => {
             let Some(job_id) = job.job_id.clone() else { return };
@@ -99,6 +108,13 @@ pub(super) fn wish(wish: Wish, env: &mut Env) {
             env.agenda.after(PATIENCE, Happening::Wish(Wish::Submit(job)));
         }
         Wish::Cancel(job_id) => ask(env, Event::Cancel(job_id.clone()), job_id),
+        Wish::Pause(job_id) => ask(env, Event::Pause(job_id.clone()), job_id),
+        Wish::Resume(job_id) => ask(env, Event::Resume(job_id.clone()), job_id),
+        Wish::LetGo => {
+            let paused: Vec<JobId> = env.checks.paused().cloned().collect();
+            paused.into_iter().for_each(|job_id| ask(env, Event::Resume(job_id.clone()), job_id));
+            env.agenda.after(PATIENCE, Happening::Wish(Wish::LetGo));
+        }
         Wish::Remove(job_id) => ask(env, Event::Remove(job_id.clone()), job_id),
         Wish::Look(job_id) => ask(env, Event::Get(job_id.clone()), job_id),
         Wish::Redrive(job_id) => {

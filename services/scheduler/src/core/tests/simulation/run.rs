@@ -173,6 +173,7 @@ impl Process {
         let (step, is_open) = (run.step, run.from.is_some() && !run.is_deaf);
         let mut end = match cause {
             StopCause::Cancelled | StopCause::EarlyStopped => AttemptEnd::Cancelled,
+            StopCause::Paused => AttemptEnd::Paused,
             StopCause::Superseded => AttemptEnd::Superseded,
             StopCause::Preempted => failed(FailureClass::Preempted),
             StopCause::Timeout => failed(FailureClass::Timeout),

@@ -29,12 +29,14 @@ pub(super) enum Sabotage {
     ForgottenSpending,
     /// The core reserves nothing for the attempts that it grants.
     NoReservations,
+    /// A scheduler that starts again lets go on what somebody paused.
+    ForgottenPause,
     /// Nobody tells the core that time passes.
     NoTicks,
 }
 
 /// Each broken rule, with words of the promise that it breaks.
-pub(super) const ALL: [(Sabotage, &str); 14] = [
+pub(super) const ALL: [(Sabotage, &str); 15] = [
     (Sabotage::UnsavedLease, "is saved as it is"),
     (Sabotage::AnswerBeforeCommit, "was said and not saved"),
     (Sabotage::ForgottenOutbox, "was never told of its end"),
@@ -48,5 +50,6 @@ pub(super) const ALL: [(Sabotage, &str); 14] = [
     (Sabotage::LostBill, "is the time of its ledger"),
     (Sabotage::ForgottenSpending, "spends no more in a month"),
     (Sabotage::NoReservations, "spends no more in a month"),
+    (Sabotage::ForgottenPause, "is paused, and is granted"),
     (Sabotage::NoTicks, "never ends"),
 ];

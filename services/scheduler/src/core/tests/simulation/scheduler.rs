@@ -105,6 +105,9 @@ impl Scheduler {
                 Some(Sabotage::RepeatedToken) => job.granted = job.granted.saturating_sub(1),
                 Some(Sabotage::LostBill) => job.bill = Bill::default(),
                 Some(Sabotage::PaidTwice) => job.ledger.usd *= 2.0,
+                Some(Sabotage::ForgottenPause) if matches!(job.phase, Phase::Paused { .. }) => {
+                    job.phase = Phase::Queued;
+                }
                 _ => {}
             }
         }
@@ -409,6 +412,8 @@ fn subject(event: &JobEvent) -> &JobId {
         JobEvent::Leased(event) => &event.job_id,
         JobEvent::Retrying(event) => &event.job_id,
         JobEvent::Warned(event) => &event.job_id,
+        JobEvent::Paused(event) => &event.job_id,
+        JobEvent::Resumed(event) => &event.job_id,
         JobEvent::Ended(event) => &event.job_id,
     }
 }

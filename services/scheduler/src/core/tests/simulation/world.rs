@@ -7,7 +7,7 @@ use rand::RngExt;
 
 use super::{
     broker::{Asker, Line},
-    client,
+    client::{self, Wish},
     env::{Env, Happening},
     faults::{Fault, Weather},
     sabotage::Sabotage,
@@ -171,6 +171,7 @@ impl World {
                 env.rules.owners.0.values_mut().for_each(|owner| owner.monthly_usd = None);
                 env.checks.lift_caps(&env.rules);
                 self.scheduler.die(env);
+                client::wish(Wish::LetGo, env);
             }
         }
     }
