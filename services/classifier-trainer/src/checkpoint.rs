@@ -3,7 +3,11 @@
 use std::{collections::BTreeMap, path::Path, time::Instant};
 
 use anyhow::Context;
-use contract::{Failure, checkpoints::CheckpointRole, classifier::ClassifierParams};
+use contract::{
+    Failure,
+    checkpoints::CheckpointRole,
+    classifier::{ClassifierParams, material_differences},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tch::{Tensor, no_grad};
@@ -19,9 +23,6 @@ use crate::{
 
 /// The form of the file. A release reads its own form and refuses newer ones.
 const FORMAT: u32 = 1;
-
-/// Parameters that do not change what is computed. The data counts by its content, not by its path.
-const IMMATERIAL: [&str; 3] = ["data", "max_unreadable", "checkpoint_every_steps"];
 
 /// What stands in the file beside the tensors.
 #[derive(Debug, Serialize, Deserialize)]
@@ -51,11 +52,8 @@ pub(crate) struct Identity {
 
 impl Identity {
     pub(crate) fn new(params: &ClassifierParams, images: &Images) -> Self {
-        let Ok(Value::Object(params)) = serde_json::to_value(params) else {
-            unreachable!("parameters came from a JSON object");
-        };
         Self {
-            params,
+            params: params.by_name(),
             classes: images.classes.clone(),
             train_images: images.train.files().len(),
             val_images: images.val.files().len(),
@@ -141,18 +139,7 @@ impl Identity {
     }
 
     fn differences(&self, header: &Header) -> Vec<String> {
-        let mut differences = Vec::new();
-        let mut names: Vec<&String> = self.params.keys().chain(header.params.keys()).collect();
-        names.sort_unstable();
-        names.dedup();
-        for name in names.into_iter().filter(|name| !IMMATERIAL.contains(&name.as_str())) {
-            let shown =
-                |params: &Map<String, Value>| params.get(name).map_or("not set".to_owned(), Value::to_string);
-            let (then, now) = (shown(&header.params), shown(&self.params));
-            if then != now {
-                differences.push(format!("{name} was {then} and is {now}"));
-            }
-        }
+        let mut differences = material_differences(&header.params, &self.params);
         if header.classes != self.classes {
             differences.push(format!("classes were {:?} and are {:?}", header.classes, self.classes));
         } else if header.images_digest != self.digest {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-        artifacts, cancel, checkpoints, completions, cost, estimate, logs, ls, pause, resume, retry, rm, show, submit, sweep, up, watch,
+    artifacts, cancel, checkpoints, completions, cost, drain, estimate, logs, ls, pause, resume, retry, rm,
+    show, submit, sweep, up, watch,
 };
 
 /// Trains image models on the GPUs you have, and finishes what it starts.
@@ -69,6 +70,8 @@ pub(crate) enum Command {
     Sweep(sweep::Arguments),
     /// List the trainers.
     Workers,
+    /// Have a trainer take nothing new, and finish or hand back what it runs.
+    Drain(drain::Arguments),
     /// Say what a job would come to at worst, without asking for it.
     Estimate(estimate::Arguments),
     /// Say what was spent, and where.

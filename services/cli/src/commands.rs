@@ -6,6 +6,7 @@ pub(crate) mod checkpoints;
 pub(crate) mod completions;
 pub(crate) mod cost;
 pub(crate) mod doctor;
+pub(crate) mod drain;
 mod each;
 pub(crate) mod estimate;
 pub(crate) mod logs;
@@ -15,6 +16,7 @@ pub(crate) mod pause;
 pub(crate) mod resume;
 pub(crate) mod retry;
 pub(crate) mod rm;
+mod selection;
 pub(crate) mod show;
 pub(crate) mod submit;
 pub(crate) mod sweep;
@@ -48,6 +50,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Artifacts(arguments) => artifacts::run(&arguments, &context()?).await,
         Command::Sweep(arguments) => sweep::run(arguments, &context()?).await,
         Command::Workers => workers::run(&context()?).await,
+        Command::Drain(arguments) => drain::run(arguments, &context()?).await,
         Command::Estimate(arguments) => estimate::run(arguments, &context()?).await,
         Command::Cost(arguments) => cost::run(arguments, &context()?).await,
         Command::Owners => owners::run(&context()?).await,

@@ -68,7 +68,7 @@ pub(crate) struct SubmissionArguments {
 
 /// The command line's names for [`SpotUse`].
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Spot {
+pub(crate) enum Spot {
     Never,
     Allow,
     Only,
@@ -76,7 +76,7 @@ enum Spot {
 
 /// The command line's names for [`Preference`].
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Prefer {
+pub(crate) enum Prefer {
     Order,
     Cheapest,
 }
@@ -147,7 +147,7 @@ impl From<Prefer> for Preference {
 }
 
 /// `NAME=VALUE`.
-fn pair(text: &str) -> Result<(String, String), String> {
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
         _ => Err("write NAME=VALUE".into()),
@@ -155,7 +155,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 /// A parameter's value: JSON where it is JSON (20, 1e-3, true, "20"), else the text itself.
-fn value(text: String) -> Value {
+pub(crate) fn value(text: String) -> Value {
     serde_json::from_str(&text).unwrap_or(Value::String(text))
 }
 

@@ -123,6 +123,26 @@ pub enum Precision {
     Bf16,
 }
 
+/// Parameters that do not change what is computed. The data counts by its content, not by its path.
+const IMMATERIAL: [&str; 3] = ["data", "max_unreadable", "checkpoint_every_steps"];
+
+/// In what two runs' parameters, defaults included, differ so that neither goes on from the other's checkpoints:
+/// `lr was 0.001 and is 0.01`.
+pub fn material_differences(then: &Map<String, Value>, now: &Map<String, Value>) -> Vec<String> {
+    let mut names: Vec<&String> = then.keys().chain(now.keys()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let material = names.into_iter().filter(|name| !IMMATERIAL.contains(&name.as_str()));
+    let shown = |params: &Map<String, Value>, name: &str| {
+        params.get(name).map_or("not set".to_owned(), Value::to_string)
+    };
+    let differing = material.map(|name| (name, shown(then, name), shown(now, name)));
+    differing
+        .filter(|(_, then, now)| then != now)
+        .map(|(name, then, now)| format!("{name} was {then} and is {now}"))
+        .collect()
+}
+
 /// A parameter that is missing, misspelt or out of range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("params: {0}")]
@@ -138,6 +158,14 @@ impl ClassifierParams {
             .map_err(|error| ParamsError(error.to_string()))?;
         parsed.validate()?;
         Ok(parsed)
+    }
+
+    /// The parameters by name, defaults included.
+    pub fn by_name(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(params)) => params,
+            _ => unreachable!("parameters are read from a JSON object"),
+        }
     }
 
     fn validate(&self) -> Result<(), ParamsError> {

@@ -16,6 +16,7 @@ macro_rules! scheduler_request {
 }
 
 mod cost;
+mod edits;
 mod owners;
 mod queries;
 mod requests;
@@ -24,9 +25,10 @@ mod view;
 mod workers;
 
 pub use cost::{Cost, CostGroup, CostLine, CostSum, GetCost};
+pub use edits::JobEdits;
 pub use owners::{ListOwners, OwnerList, OwnerView};
 pub use queries::{EstimateJob, EstimateReply, GetHistory, GetJob, History, HistoryEntry, JobList, ListJobs};
 pub use requests::{CancelJob, PauseJob, RedriveJob, RemoveJob, ResumeJob};
 pub use state::JobState;
 pub use view::{AttemptView, Charge, JobSummary, JobView, LedgerView};
-pub use workers::{ListWorkers, WorkerList, WorkerView};
+pub use workers::{DrainMode, DrainWorker, ListWorkers, WorkerList, WorkerView};

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Failure, FailureClass, GpuClass, Incarnation, JobId, Message, Seconds, StopCause, Tier, Timestamp,
-    WorkerId, Workload, control::JobState, lease::Progress,
+    WorkerId, Workload,
+    control::{JobEdits, JobState},
+    lease::Progress,
 };
 
 /// A message on `rekindle.events`.
@@ -186,6 +188,12 @@ pub struct JobQueued {
     pub workload: Workload,
     /// Whose.
     pub owner: String,
+    /// What was edited, when it was redriven.
+    #[serde(default, skip_serializing_if = "JobEdits::is_empty")]
+    pub edits: JobEdits,
+    /// Whether it begins again at step 0 although it has checkpoints.
+    #[serde(default)]
+    pub fresh: bool,
     /// When.
     pub at: Timestamp,
 }

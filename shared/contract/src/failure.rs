@@ -26,6 +26,17 @@ pub enum FailureClass {
 }
 
 impl FailureClass {
+    /// Every class.
+    pub const ALL: [Self; 7] = [
+        Self::Permanent,
+        Self::Transient,
+        Self::Oom,
+        Self::Timeout,
+        Self::Preempted,
+        Self::Lost,
+        Self::Budget,
+    ];
+
     /// The class as it stands in messages.
     pub fn as_str(self) -> &'static str {
         match self {

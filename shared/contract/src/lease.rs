@@ -69,6 +69,9 @@ pub struct Welcome {
     pub heartbeat: Seconds,
     /// How long a lease lasts without one.
     pub lease: Seconds,
+    /// Whether the worker drains: it is to take no offers until a heartbeat's answer says otherwise.
+    #[serde(default)]
+    pub draining: bool,
 }
 
 impl Message for Welcome {
@@ -135,6 +138,9 @@ pub enum ClaimAnswer {
     Refused {
         /// Why, for the log.
         why: String,
+        /// Whether it is because the worker drains: it is to take no offers until a heartbeat's answer says otherwise.
+        #[serde(default)]
+        draining: bool,
     },
 }
 
@@ -159,6 +165,9 @@ pub struct Grant {
     /// The job's marks.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// Checkpoints of attempts up to this one are not gone on from: the job was redriven to begin again.
+    #[serde(default)]
+    pub fresh_after: u32,
     /// How long this attempt may run.
     pub run_limit: Seconds,
     /// What reaching `run_limit` means: [`StopCause::Timeout`] or [`StopCause::Budget`].
@@ -236,6 +245,9 @@ pub struct HeartbeatAnswer {
     /// Runs whose limit is not the one that was granted: `timeout = "auto"`.
     #[serde(default)]
     pub limits: Vec<MovedLimit>,
+    /// Whether the worker drains: it is to take no offers.
+    #[serde(default)]
+    pub draining: bool,
 }
 
 impl Message for HeartbeatAnswer {

@@ -79,6 +79,8 @@ pub fn visit_messages(visitor: &mut impl Visitor) {
     visitor.visit::<sweep::ResumeSweep>();
     visitor.visit::<control::ListWorkers>();
     visitor.visit::<control::WorkerList>();
+    visitor.visit::<control::DrainWorker>();
+    visitor.visit::<control::WorkerView>();
     visitor.visit::<checkpoints::OpenHistory>();
     visitor.visit::<checkpoints::OpenedHistory>();
     visitor.visit::<checkpoints::CommitCheckpoint>();

@@ -65,7 +65,12 @@ async fn ask(worker: &Worker, claim: &Claim) -> Claimed {
         }
         match &result {
             Ok(ClaimAnswer::Granted(_)) => tracing::info!("granted"),
-            Ok(ClaimAnswer::Refused { why }) => tracing::info!(why, "not granted"),
+            Ok(ClaimAnswer::Refused { why, draining }) => {
+                tracing::info!(why, "not granted");
+                if *draining {
+                    worker.rest(true);
+                }
+            }
             Err(_) => {}
         }
         match read(result) {
@@ -120,7 +125,7 @@ mod tests {
 
     #[test]
     fn an_offer_leaves_the_queue_only_by_an_answer() {
-        let refused = Ok(ClaimAnswer::Refused { why: "cancelled".into() });
+        let refused = Ok(ClaimAnswer::Refused { why: "cancelled".into(), draining: false });
         assert_eq!(settled(refused), Some(Disposition::Ack));
 
         let invalid = Err(Refused::new(Refusal::Invalid, "no such worker").into());

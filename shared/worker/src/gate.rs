@@ -84,7 +84,7 @@ impl Worker {
     /// Says hello again, after it was forgotten or because something has changed.
     pub(crate) async fn introduce_again(&self, patience: Duration) {
         match self.broker.request(&self.introduction(), patience).await {
-            Ok(_) => {}
+            Ok(welcome) => self.rest(welcome.draining),
             Err(RequestError::Refused(refused)) if refused.reason != Refusal::Unavailable => {
                 self.dismiss(refused);
             }

@@ -32,7 +32,9 @@ pub(crate) async fn beat(worker: &Worker, welcome: Welcome, end: &CancellationTo
                     }
                     heard = true;
                     obey(&runs, &answer);
-                    if !answer.known {
+                    if answer.known {
+                        worker.rest(answer.draining);
+                    } else {
                         tracing::info!("the scheduler does not know this worker; introducing it again");
                         worker.introduce_again(patience).await;
                     }
@@ -120,7 +122,7 @@ mod tests {
     fn each_run_hears_its_own_verdict() {
         let runs = [1, 2, 3].map(|attempt| Arc::new(RunState::new(JobId::generate(), attempt)));
         let verdicts = vec![Verdict::Continue, stop(StopCause::Cancelled), stop(StopCause::Superseded)];
-        obey(&runs, &HeartbeatAnswer { known: true, runs: verdicts, limits: vec![] });
+        obey(&runs, &HeartbeatAnswer { known: true, runs: verdicts, limits: vec![], draining: false });
         let causes = runs.each_ref().map(|run| run.stop().map(|stop| stop.cause));
         assert_eq!(causes, [None, Some(StopCause::Cancelled), Some(StopCause::Superseded)]);
     }
@@ -134,7 +136,9 @@ mod tests {
             run_limit: Duration::from_secs(90).into(),
             run_limit_cause: StopCause::Timeout,
         };
-        obey(&runs, &HeartbeatAnswer { known: true, runs: vec![Verdict::Continue; 2], limits: vec![limit] });
+        let runs_go_on = vec![Verdict::Continue; 2];
+        let answer = HeartbeatAnswer { known: true, runs: runs_go_on, limits: vec![limit], draining: false };
+        obey(&runs, &answer);
         let limits = runs.each_ref().map(|run| run.signs().moved_limit);
         assert_eq!(limits, [None, Some((Duration::from_secs(90), StopCause::Timeout))]);
     }
@@ -142,7 +146,8 @@ mod tests {
     #[test]
     fn an_answer_about_other_runs_stops_none() {
         let runs = [1, 2].map(|attempt| Arc::new(RunState::new(JobId::generate(), attempt)));
-        obey(&runs, &HeartbeatAnswer { known: true, runs: vec![stop(StopCause::Cancelled)], limits: vec![] });
+        let verdicts = vec![stop(StopCause::Cancelled)];
+        obey(&runs, &HeartbeatAnswer { known: true, runs: verdicts, limits: vec![], draining: false });
         assert!(runs.iter().all(|run| run.stop().is_none()));
     }
 }

@@ -14,7 +14,7 @@ use contract::{
     lease::{Goodbye, Hello, Welcome},
 };
 use settings::Settings;
-use tokio::task::JoinSet;
+use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -109,6 +109,7 @@ pub async fn run_on(
         gate,
         paused: Mutex::default(),
         drain: stop.child_token(),
+        resting: watch::Sender::new(false),
         abandoned: AtomicBool::new(false),
         notice: OnceLock::new(),
         dismissed: OnceLock::new(),
@@ -147,6 +148,7 @@ impl Worker {
             }
             teller::deliver(&self.broker, ended.iter().map(Outgoing::event).collect()).await;
             let welcome = self.say_hello().await?;
+            self.rest(welcome.draining);
             self.broker.ensure_work_queue(&self.queue).await?;
             anyhow::Ok(welcome)
         };

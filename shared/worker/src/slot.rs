@@ -23,28 +23,29 @@ const SHORT_RUN: Duration = Duration::from_millis(200);
 
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Serves until the worker drains.
+/// Serves until the worker goes.
 ///
 /// # Errors
 /// When the queue cannot be subscribed to.
 pub(crate) async fn serve(worker: Arc<Worker>) -> Result<(), ConnectError> {
-    while worker.wait_for_gpu().await.is_some() {
+    while may_take(&worker).await {
         let subscribed = worker.drain.run_until_cancelled(worker.broker.consume(&worker.queue, 1)).await;
         let Some(subscribed) = subscribed else { return Ok(()) };
         let mut consumer = subscribed?;
         match run_until_long(&worker, &mut consumer).await {
-            Some(Served::Long(offer, run)) => {
+            Turn::Long(offer, run) => {
                 let hand_back = async {
                     consumer.cancel().await;
                     offer.acknowledge().await;
                 };
                 tokio::join!(run, hand_back);
             }
-            Some(Served::GpuHeld(delivery)) => {
+            Turn::Rest => consumer.cancel().await,
+            Turn::GpuHeld(delivery) => {
                 consumer.cancel().await;
                 delivery.settle(Disposition::Requeue).await;
             }
-            None => {
+            Turn::Over => {
                 consumer.cancel().await;
                 return Ok(());
             }
@@ -53,20 +54,36 @@ pub(crate) async fn serve(worker: Arc<Worker>) -> Result<(), ConnectError> {
     Ok(())
 }
 
-/// Why a slot gives its subscription up.
-enum Served {
-    /// A run turned out long, with its offer still unacknowledged.
-    Long(Offer, Running),
-    /// Others hold the GPU's memory, so what is offered here must be somebody else's.
-    GpuHeld(Delivery),
+/// Waits until the worker is to take offers, and can; `false` when it goes.
+async fn may_take(worker: &Worker) -> bool {
+    worker.drain.run_until_cancelled(worker.rests(false)).await.is_some()
+        && worker.wait_for_gpu().await.is_some()
 }
 
-/// Takes offers and runs them as long as that can go on; `None` when the worker drains.
-async fn run_until_long(worker: &Arc<Worker>, consumer: &mut Consumer) -> Option<Served> {
+/// Why a subscription is given up.
+enum Turn {
+    /// A run turned out long; its offer is still unacknowledged.
+    Long(Box<Offer>, Running),
+    /// The worker is to take nothing new for now.
+    Rest,
+    /// Others hold the GPU's memory, so what is offered here must be somebody else's.
+    GpuHeld(Box<Delivery>),
+    /// The worker goes.
+    Over,
+}
+
+/// Takes offers and runs them until the subscription has to be given up.
+async fn run_until_long(worker: &Arc<Worker>, consumer: &mut Consumer) -> Turn {
     loop {
-        let delivery = worker.drain.run_until_cancelled(consumer.next()).await??;
+        let delivery = tokio::select! {
+            biased;
+            () = worker.drain.cancelled() => return Turn::Over,
+            () = worker.rests(true) => return Turn::Rest,
+            delivery = consumer.next() => delivery,
+        };
+        let Some(delivery) = delivery else { return Turn::Over };
         if !worker.is_gpu_free().await {
-            return Some(Served::GpuHeld(delivery));
+            return Turn::GpuHeld(Box::new(delivery));
         }
         let claim_span = claim_span(worker, &delivery);
         let grant = match claim(worker, &delivery).instrument(claim_span.clone()).await {
@@ -88,7 +105,7 @@ async fn run_until_long(worker: &Arc<Worker>, consumer: &mut Consumer) -> Option
         let mut run: Running = Box::pin(attempt.run().instrument(span));
         match timeout(SHORT_RUN, &mut run).await {
             Ok(()) => offer.acknowledge().await,
-            Err(_) => return Some(Served::Long(offer, run)),
+            Err(_) => return Turn::Long(Box::new(offer), run),
         }
     }
 }

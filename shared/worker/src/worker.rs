@@ -12,6 +12,7 @@ use broker::Broker;
 use checkpoints::ObjectStore;
 use contract::{Refused, lease::Hello};
 use policy::FailureRule;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Trainer, gate::Gate, host_memory::HostMemory, meters::Meters, notice::Notice, runs::Runs};
@@ -39,6 +40,8 @@ pub(crate) struct Worker {
     pub(crate) paused: Mutex<Option<String>>,
     /// Cancelled when nothing more is taken and what runs is to be handed back.
     pub(crate) drain: CancellationToken,
+    /// Whether the scheduler wants this worker to take nothing new for now.
+    pub(crate) resting: watch::Sender<bool>,
     /// Whether a run's thread was left behind.
     pub(crate) abandoned: AtomicBool,
     /// What the cloud has said it will do to this machine.
@@ -52,6 +55,22 @@ impl Worker {
     pub(crate) fn abandon(&self) {
         self.abandoned.store(true, Ordering::Relaxed);
         self.drain.cancel();
+    }
+
+    /// The scheduler says whether this worker drains: what runs goes on, and no offers are taken.
+    pub(crate) fn rest(&self, resting: bool) {
+        let changes = self.resting.send_if_modified(|before| std::mem::replace(before, resting) != resting);
+        match (changes, resting) {
+            (true, true) => tracing::info!("this worker drains: it takes nothing new"),
+            (true, false) => tracing::info!("this worker takes offers again"),
+            (false, _) => {}
+        }
+    }
+
+    /// Waits until this worker drains, or until it does not.
+    pub(crate) async fn rests(&self, resting: bool) {
+        // The sender lives as long as this does.
+        let _ = self.resting.subscribe().wait_for(|now| *now == resting).await;
     }
 
     /// The scheduler does not take this worker any more: what runs is handed back, and the process goes.

@@ -127,7 +127,7 @@ async fn retries_run_out_and_a_redrive_brings_it_home() {
     assert!(waits.is_sorted(), "{waits:?}");
     assert_eq!(system.dead_letters(1).await[0].job.job_id, job);
 
-    system.ask(&RedriveJob { job_id: job.clone(), total: TotalLimits::default() }).await.unwrap();
+    system.ask(&RedriveJob::plain(job.clone())).await.unwrap();
     let view = system.until(&job, "succeeded", |view| view.state == JobState::Succeeded).await;
     assert_eq!(view.attempts.len(), 5, "{view:#?}");
     assert_eq!(view.attempts[4].resumed_from_step, Some(10), "its checkpoints were kept");
@@ -149,7 +149,7 @@ async fn money_runs_out_and_more_money_brings_it_home() {
     system.dead_letters(1).await;
 
     let total = TotalLimits { usd: Some(1.0), ..TotalLimits::default() };
-    system.ask(&RedriveJob { job_id: job.clone(), total }).await.unwrap();
+    system.ask(&RedriveJob { total, ..RedriveJob::plain(job.clone()) }).await.unwrap();
     let view = system.until(&job, "succeeded", |view| view.state == JobState::Succeeded).await;
     assert_eq!(view.ledger.steps_repeated, 0, "it checkpointed before it stopped: {view:#?}");
     system.end().await;

@@ -181,6 +181,7 @@ impl Job {
             profile: None,
             params: self.params.as_object().unwrap().clone(),
             labels: BTreeMap::new(),
+            fresh_after: 0,
             run_limit: seconds(3600.0),
             run_limit_cause: StopCause::Timeout,
             grace: seconds(30.0),

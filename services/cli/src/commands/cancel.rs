@@ -1,22 +1,33 @@
 //! `rekindle cancel`: ends jobs.
 
-use contract::{
-    JobId,
-    control::{CancelJob, JobState, JobView},
-};
+use contract::control::{CancelJob, JobState, JobView};
 
-use super::each::each;
+use super::{
+    each::{Deed, each},
+    selection::Selection,
+};
 use crate::{context::Context, exit::Exit};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The jobs' ids, or the beginnings or ends of some that are unique.
-    #[arg(required = true)]
-    jobs: Vec<JobId>,
+    #[command(flatten)]
+    selection: Selection,
 }
 
+const DEED: Deed = Deed {
+    verb: "cancel",
+    done: "cancelled",
+    possible: &[
+        JobState::Queued,
+        JobState::Offered,
+        JobState::Running,
+        JobState::BackingOff,
+        JobState::Paused,
+    ],
+};
+
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Exit> {
-    each(&arguments.jobs, context, |job_id| CancelJob { job_id }, describe).await
+    each(&DEED, &arguments.selection, context, |job_id| CancelJob { job_id }, describe).await
 }
 
 fn describe(job: &JobView) -> String {

@@ -42,6 +42,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
     let chosen = |state: &JobState| arguments.state.iter().any(|name| name == state.as_str());
     let request = ListJobs {
         states: JobState::ALL.into_iter().filter(chosen).collect(),
+        failures: Vec::new(),
         owner: arguments.owner.clone(),
         workload: arguments.workload.clone(),
         sweep: arguments.sweep.clone(),

@@ -1,22 +1,27 @@
 //! `rekindle pause`: has jobs stand still.
 
-use contract::{
-    JobId,
-    control::{JobState, JobView, PauseJob},
-};
+use contract::control::{JobState, JobView, PauseJob};
 
-use super::each::each;
+use super::{
+    each::{Deed, each},
+    selection::Selection,
+};
 use crate::{context::Context, exit::Exit};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The jobs' ids, or the beginnings or ends of some that are unique.
-    #[arg(required = true)]
-    jobs: Vec<JobId>,
+    #[command(flatten)]
+    selection: Selection,
 }
 
+const DEED: Deed = Deed {
+    verb: "pause",
+    done: "paused",
+    possible: &[JobState::Queued, JobState::Offered, JobState::Running, JobState::BackingOff],
+};
+
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Exit> {
-    each(&arguments.jobs, context, |job_id| PauseJob { job_id }, describe).await
+    each(&DEED, &arguments.selection, context, |job_id| PauseJob { job_id }, describe).await
 }
 
 fn describe(job: &JobView) -> String {

@@ -1,18 +1,25 @@
 //! `rekindle resume`: lets paused jobs go on.
 
-use contract::{JobId, control::ResumeJob};
+use contract::control::{JobState, JobView, ResumeJob};
 
-use super::each::each;
+use super::{
+    each::{Deed, each},
+    selection::Selection,
+};
 use crate::{context::Context, exit::Exit};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The jobs' ids, or the beginnings or ends of some that are unique.
-    #[arg(required = true)]
-    jobs: Vec<JobId>,
+    #[command(flatten)]
+    selection: Selection,
 }
 
+const DEED: Deed = Deed { verb: "resume", done: "resumed", possible: &[JobState::Paused] };
+
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Exit> {
-    let describe = |job: &contract::control::JobView| format!("job {} is {} again", job.job_id, job.state);
-    each(&arguments.jobs, context, |job_id| ResumeJob { job_id }, describe).await
+    each(&DEED, &arguments.selection, context, |job_id| ResumeJob { job_id }, describe).await
+}
+
+fn describe(job: &JobView) -> String {
+    format!("job {} is {} again", job.job_id, job.state)
 }

@@ -21,13 +21,15 @@ fn describe(list: &WorkerList, clock: &Clock) -> String {
     if list.workers.is_empty() {
         return "no workers; `rekindle up` starts some\n".into();
     }
-    let header = ["WORKER", "WORKLOAD", "GPU", "SLOTS", "RUNNING", "HEARD", "HOST", "PID", "RELEASE"];
+    let header =
+        ["WORKER", "STATE", "WORKLOAD", "GPU", "SLOTS", "RUNNING", "HEARD", "HOST", "PID", "RELEASE"];
     table(&header, list.workers.iter().map(|worker| row(worker, clock)))
 }
 
 fn row(worker: &WorkerView, clock: &Clock) -> Vec<String> {
     vec![
         worker.worker.to_string(),
+        state(worker).into(),
         worker.workload.to_string(),
         format!("{} {}", worker.gpu, worker.tier),
         worker.slots.to_string(),
@@ -46,6 +48,17 @@ fn running(worker: &WorkerView) -> String {
     jobs.map(str::to_owned).chain(paused).collect::<Vec<_>>().join(" ")
 }
 
+/// Whether it takes jobs, as far as that was settled with it: whether it lives is told by when it was heard.
+fn state(worker: &WorkerView) -> &'static str {
+    match (worker.draining, worker.gone, worker.running.is_empty()) {
+        (_, true, _) => "gone, draining",
+        (true, false, true) => "drained",
+        (true, false, false) => "draining",
+        (false, false, true) => "idle",
+        (false, false, false) => "busy",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use contract::Timestamp;
@@ -60,8 +73,8 @@ mod tests {
         let now = Timestamp(list.workers[0].heard_at.0 + 1_500);
         let clock = Clock { now, zone: jiff::tz::TimeZone::UTC };
         expect![[r#"
-            WORKER      WORKLOAD    GPU      SLOTS  RUNNING    HEARD     HOST      PID   RELEASE
-            gpu-host-0  classifier  l4 spot  1      flowers-7  1.5s ago  gpu-host  4242  0.1.0
+            WORKER      STATE     WORKLOAD    GPU      SLOTS  RUNNING    HEARD     HOST      PID   RELEASE
+            gpu-host-0  draining  classifier  l4 spot  1      flowers-7  1.5s ago  gpu-host  4242  0.1.0
         "#]]
         .assert_eq(&describe(&list, &clock));
         let paused = Some("gpu 0: 9.1 GiB held by others (pid 4711)".into());

@@ -92,7 +92,7 @@ impl Happening {
     /// What happened, in one line without time and job.
     pub(crate) fn sentence(&self) -> String {
         match self {
-            Self::Queued(event) => format!("queued: {} job of {}", event.workload, event.owner),
+            Self::Queued(event) => queued(event),
             Self::Leased(event) => {
                 format!("attempt {} goes to {} ({} {})", event.attempt, event.worker, event.gpu, event.tier)
             }
@@ -178,6 +178,17 @@ fn attempt_ended(event: &AttemptEnded) -> String {
     format!("attempt {} {how}, at step {}", event.attempt, event.progress.step)
 }
 
+fn queued(event: &JobQueued) -> String {
+    let mut sentence = format!("queued: {} job of {}", event.workload, event.owner);
+    if !event.edits.is_empty() {
+        sentence = format!("{sentence}, with {}", event.edits);
+    }
+    if event.fresh {
+        sentence = format!("{sentence}, from step 0");
+    }
+    sentence
+}
+
 fn job_ended(event: &JobEnded) -> String {
     let attempts = if event.attempts == 1 { "attempt" } else { "attempts" };
     let mut sentence = format!("{} after {} {attempts}, {}", event.state, event.attempts, dollars(event.usd));
@@ -222,7 +233,7 @@ mod tests {
             lines = format!("{lines}{}\n", event.line(&clock, true));
         }
         expect![[r#"
-            00:00:00  flowers-7  queued: classifier job of vision-team
+            00:00:00  flowers-7  queued: classifier job of vision-team, with gpu=a100 memory_mib=16384 params.lr=0.01 prefer=cheapest priority=9 retry.max_retries=5 spot=never timeout=7200.0, from step 0
             00:01:15  flowers-7  attempt 2 goes to gpu-host-0 (l4 spot)
             00:01:16  flowers-7  attempt 2 starts from the checkpoint of step 1000 on gpu-host-0; passed over: jobs/flowers-7/data/2-1100-11aa.safetensors is damaged: 12 bytes are missing
             00:01:20  flowers-7  attempt 2: step 1200/4000 (30 %), epoch 3, loss 0.4375, 12.5 steps/s, 3m 44s left

@@ -46,6 +46,9 @@ fn summary(job: &JobView, clock: &Clock) -> Vec<(&'static str, String)> {
         None => format!("{name}={value}"),
     });
     fields.push(("params", params.collect::<Vec<_>>().join(" ")));
+    if !job.edits.is_empty() {
+        fields.push(("edited", job.edits.to_string()));
+    }
     fields.push(("submitted", clock.moment_and_distance(job.submitted_at)));
     if let Some(ended) = job.ended_at {
         fields.push(("ended", clock.moment_and_distance(ended)));
@@ -187,6 +190,7 @@ mod tests {
             sweep       flowers-lr
             labels      experiment=baseline
             params      data=datasets/flowers epochs=20 lr=0.001
+            edited      gpu=a100 memory_mib=16384 params.lr=0.01 prefer=cheapest priority=9 retry.max_retries=5 spot=never timeout=7200.0
             submitted   00:00:00 (1h ago)
             ended       00:10:00 (50m ago)
             runs until  01:00:05 (in 5.0s)

@@ -15,7 +15,7 @@ async fn jobs_are_listed_and_shown() {
 
     let list = world.run(&["ls"]).await;
     assert_eq!(list.code, Some(0), "{list:?}");
-    assert!(list.stdout.contains("cats-1  running  classifier"), "{list:?}");
+    assert!(list.stdout.contains("cats-1  running     classifier"), "{list:?}");
     assert_eq!(world.run(&["ls", "--json"]).await.json()["jobs"][1]["state"], "dead");
 
     let shown = world.run(&["show", "dogs-1"]).await;
@@ -182,4 +182,76 @@ async fn jobs_that_have_ended_are_removed_one_by_one_or_by_age() {
     let some = world.run(&["rm", "--ended-for", "30d", "--dry-run", "--json"]).await;
     assert!(some.stdout.contains("dogs-2"), "{some:?}");
     assert_eq!(world.run(&["rm"]).await.code, Some(2), "which ones?");
+}
+
+#[tokio::test]
+async fn jobs_are_chosen_by_what_they_are() {
+    let world = World::create().await;
+    let jobs = [
+        ("cats-1", JobState::Running),
+        ("cats-2", JobState::Queued),
+        ("dogs-1", JobState::Dead),
+        ("dogs-2", JobState::Cancelled),
+    ];
+    let _scheduler = Scheduler::start(&world, jobs.map(|(id, state)| job(id, state)).into()).await;
+
+    let unsaid = world.run(&["cancel"]).await;
+    assert_eq!(unsaid.code, Some(2), "{unsaid:?}");
+    assert!(unsaid.stderr.contains("say which jobs to cancel: their ids, or --state"), "{unsaid:?}");
+    let wrong = world.run(&["retry", "--state", "running"]).await;
+    assert_eq!(
+        (wrong.code, wrong.stderr.as_str()),
+        (Some(2), "error: a job that is running cannot be told to retry\n")
+    );
+    let nobody = world.run(&["pause", "--owner", "vision-team"]).await;
+    assert_eq!(nobody.code, Some(2), "{nobody:?}");
+    assert!(nobody.stderr.contains("say --yes to pause 2 jobs: cats-2 cats-1"), "{nobody:?}");
+
+    let dry = world.run(&["pause", "--owner", "vision-team", "--dry-run"]).await;
+    let would = "job cats-2 (queued) would be paused\njob cats-1 (running) would be paused\n";
+    assert_eq!((dry.code, dry.stdout.as_str()), (Some(0), would), "{dry:?}");
+    assert_eq!(world.run(&["show", "cats-1", "--json"]).await.json()["state"], "running");
+
+    let paused = world.run(&["pause", "--owner", "vision-team", "--yes"]).await;
+    assert_eq!(paused.stdout, "job cats-2 is paused\njob cats-1 is paused\n", "{paused:?}");
+    assert_eq!(paused.stderr, "2 of 2 jobs paused\n");
+    let resumed = world.run(&["resume", "--state", "paused", "-y"]).await;
+    assert_eq!(resumed.stderr, "2 of 2 jobs resumed\n", "{resumed:?}");
+}
+
+#[tokio::test]
+async fn dead_jobs_go_through_again_otherwise() {
+    let world = World::create().await;
+    let jobs = [("dogs-1", JobState::Dead), ("dogs-2", JobState::Dead), ("dogs-3", JobState::Cancelled)];
+    let _scheduler = Scheduler::start(&world, jobs.map(|(id, state)| job(id, state)).into()).await;
+
+    let edits = ["--set", "params.lr=0.01", "--gpu", "a100", "--max-usd", "20", "--timeout", "2h"];
+    let dry = [&["retry", "--failed", "oom", "--dry-run"], &edits[..]].concat();
+    let dry = world.run(&dry).await;
+    let lines: Vec<&str> = dry.stdout.lines().collect();
+    assert_eq!((dry.code, lines.len()), (Some(0), 3), "{dry:?}");
+    assert!(lines[1].starts_with("dogs-2  dead (oom)"), "{dry:?}");
+    assert!(lines[1].ends_with("gpu=a100 params.lr=0.01 timeout=7200.0"), "{dry:?}");
+    assert_eq!(world.run(&["show", "dogs-1", "--json"]).await.json()["state"], "dead");
+
+    let bad = world.run(&["retry", "--failed", "oom", "--yes", "--set", "bad=1"]).await;
+    let told = "dogs-2: params: unknown field `bad`\ndogs-1: params: unknown field `bad`\n0 of 2 jobs sent through again\n";
+    assert_eq!((bad.code, bad.stderr.as_str()), (Some(3), told), "{bad:?}");
+    let done = [&["retry", "--failed", "oom", "--yes"], &edits[..]].concat();
+    let done = world.run(&done).await;
+    assert_eq!(done.stdout, "job dogs-2 is queued again\njob dogs-1 is queued again\n", "{done:?}");
+    let none = world.run(&["retry", "--failed", "lost", "--yes"]).await;
+    assert_eq!((none.code, none.stderr.as_str()), (Some(0), "no job fits\n"));
+}
+
+#[tokio::test]
+async fn a_trainer_is_drained() {
+    let world = World::create().await;
+    let _scheduler = Scheduler::start(&world, Vec::new()).await;
+    let drained = world.run(&["drain", "gpu-host-0"]).await;
+    let told = "worker gpu-host-0 takes nothing new; the job that it runs may finish\n";
+    assert_eq!(drained.stdout, told, "{drained:?}");
+    let back = world.run(&["drain", "gpu-host-0", "--undo"]).await;
+    assert_eq!(back.stdout, "worker gpu-host-0 takes jobs again\n");
+    assert_eq!(world.run(&["drain", "gpu-host-0", "--undo", "--hand-back"]).await.code, Some(2));
 }

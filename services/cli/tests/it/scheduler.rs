@@ -7,7 +7,9 @@ use contract::{
     JobId, Message, Refusal, Refused, SubmitJob, Timestamp,
     checkpoints::{CheckpointList, ListCheckpoints, RemoveHistory, Removed},
     control::{
-        CancelJob, Cost, CostGroup, CostLine, EstimateJob, EstimateReply, GetCost, GetHistory, GetJob, History, HistoryEntry, JobList, JobState, JobSummary, JobView, ListJobs, ListWorkers, PauseJob, RedriveJob, RemoveJob, ResumeJob, WorkerList, WorkerView,
+        CancelJob, Cost, CostGroup, CostLine, DrainWorker, EstimateJob, EstimateReply, GetCost, GetHistory,
+        GetJob, History, HistoryEntry, JobList, JobState, JobSummary, JobView, ListJobs, ListWorkers,
+        PauseJob, RedriveJob, RemoveJob, ResumeJob, WorkerList, WorkerView,
     },
     events::Event,
     names::{CHECKPOINT_REQUESTS, SCHEDULER_JOBS, SCHEDULER_REQUESTS},
@@ -37,7 +39,9 @@ pub(crate) fn golden<M: Message>() -> M {
 /// The contract's example of a job, under another id and in another state.
 pub(crate) fn job(id: &str, state: JobState) -> JobView {
     let job_id = JobId::new(id).unwrap();
-    JobView { job_id, state, stopping: None, waiting_for: None, next_attempt_at: None, ..golden() }
+    let example: JobView = golden();
+    let failure = example.failure.clone().filter(|_| state == JobState::Dead);
+    JobView { job_id, state, failure, stopping: None, waiting_for: None, next_attempt_at: None, ..example }
 }
 
 impl Scheduler {
@@ -109,10 +113,25 @@ fn reply(to: &ReplyTo, kind: &str, value: Value, jobs: &mut Vec<JobView>) -> Out
         CancelJob::KIND => change(JobState::Cancelled),
         PauseJob::KIND => change(JobState::Paused),
         ResumeJob::KIND => change(JobState::Running),
-        RedriveJob::KIND => change(JobState::Queued),
+        RedriveJob::KIND => match serde_json::from_value(value).unwrap() {
+            RedriveJob { edits, .. } if edits.params.contains_key("bad") => {
+                Outgoing::reply(to, &Refused::new(Refusal::Invalid, "params: unknown field `bad`"))
+            }
+            RedriveJob { dry_run: true, edits, job_id, .. } => {
+                let before = jobs.iter().find(|job| job.job_id == job_id).cloned();
+                let before = before.expect("the command knows the job");
+                Outgoing::reply(to, &JobView { state: JobState::Queued, edits, ..before })
+            }
+            _ => change(JobState::Queued),
+        },
         SubmitJob::KIND => submit(to, serde_json::from_value(value).unwrap(), jobs),
         ListJobs::KIND => {
-            let jobs = jobs.iter().map(summary).collect();
+            let ListJobs { states, failures, .. } = serde_json::from_value(value).unwrap();
+            let fits = |job: &JobSummary| {
+                (states.is_empty() || states.contains(&job.state))
+                    && (failures.is_empty() || job.failure.is_some_and(|class| failures.contains(&class)))
+            };
+            let jobs = jobs.iter().map(summary).filter(fits).collect();
             Outgoing::reply(to, &JobList { jobs, more: false })
         }
         GetHistory::KIND => Outgoing::reply(to, &history(value["after"].as_u64().unwrap())),
@@ -126,6 +145,7 @@ fn reply(to: &ReplyTo, kind: &str, value: Value, jobs: &mut Vec<JobView>) -> Out
             let lines = example.lines.into_iter().map(|line| CostLine { group: group.clone(), ..line });
             Outgoing::reply(to, &Cost { lines: lines.collect(), ..example })
         }
+        DrainWorker::KIND => Outgoing::reply(to, &golden::<WorkerView>()),
         ListWorkers::KIND => Outgoing::reply(to, &workers()),
         ListCheckpoints::KIND => Outgoing::reply(to, &golden::<CheckpointList>()),
         RemoveHistory::KIND => Outgoing::reply(to, &golden::<Removed>()),
@@ -150,7 +170,8 @@ fn submit(to: &ReplyTo, submission: SubmitJob, jobs: &mut Vec<JobView>) -> Outgo
 fn summary(view: &JobView) -> JobSummary {
     let list: JobList = golden();
     let example = list.jobs.into_iter().next().unwrap();
-    JobSummary { job_id: view.job_id.clone(), state: view.state, failure: None, ..example }
+    let failure = view.failure.as_ref().map(|failure| failure.class);
+    JobSummary { job_id: view.job_id.clone(), state: view.state, failure, ..example }
 }
 
 /// The contract's example, and the trainer that `up` starts in these tests.

@@ -3,6 +3,7 @@
 use contract::{
     Estimate, JobAccepted, JobId, Refusal, Refused, SubmitJob,
     classifier::{self, ClassifierParams},
+    control::JobEdits,
     events::JobQueued,
 };
 use policy::{Charged, Placement, Terms, estimate, placements, resolve};
@@ -29,7 +30,7 @@ impl Core {
         let job_id = name(&submission)?;
         let asked = SubmitJob { job_id: Some(job_id.clone()), ..submission.job };
         if let Some(job) = self.jobs.get(&job_id) {
-            return match difference(&job.submission, &asked) {
+            return match difference(job.submitted.as_deref().unwrap_or(&job.submission), &asked) {
                 None => Ok(self.accepted(job, true)),
                 Some(fields) => {
                     Err(Refused::new(Refusal::Conflict, format!("job {job_id} exists with another {fields}")))
@@ -63,6 +64,9 @@ impl Core {
         let job = Job {
             id: job_id.clone(),
             submission: asked,
+            submitted: None,
+            edits: JobEdits::default(),
+            fresh_after: 0,
             terms,
             traceparent,
             submitted_at: now,
@@ -87,7 +91,7 @@ impl Core {
         let accepted = self.accepted(&job, false);
         self.desk.index.insert(&job, &self.desk.rules);
         self.desk.save(&job);
-        self.desk.tell(queued(&job, now));
+        self.desk.tell(JobEvent::Queued(queued(&job, now)));
         self.jobs.insert(job_id, job);
         accepted
     }
@@ -131,13 +135,15 @@ impl Rules {
     }
 }
 
-pub(super) fn queued(job: &Job, now: contract::Timestamp) -> JobEvent {
-    JobEvent::Queued(JobQueued {
+pub(super) fn queued(job: &Job, now: contract::Timestamp) -> JobQueued {
+    JobQueued {
         job_id: job.id.clone(),
         workload: job.submission.workload.clone(),
         owner: job.submission.owner.clone(),
+        edits: JobEdits::default(),
+        fresh: false,
         at: now,
-    })
+    }
 }
 
 /// Where a job runs if nothing speaks against it.

@@ -41,6 +41,9 @@ impl Desk {
                     let (attempt, id, place) = (claim.attempt, &job.id, &job.placement);
                     return refused(format!("attempt {attempt} of {id} is offered to {place} by now"));
                 }
+                if self.drains(&claim.worker) {
+                    return self.turn_away(job, claim);
+                }
                 self.grant(job, claim)
             }
             Phase::Running(lease) => {
@@ -49,7 +52,7 @@ impl Desk {
                 if holds && !lease.confirmed && (is_offer || claim.attempt == job.granted) {
                     return ClaimAnswer::Granted(self.grant_again(job, lease.clone()));
                 }
-                if is_offer && claim.redelivered && !lease.confirmed {
+                if is_offer && claim.redelivered && !lease.confirmed && !self.drains(&claim.worker) {
                     return self.supersede(job, claim);
                 }
                 refused(format!("attempt {} of {} runs on {}", job.granted, job.id, lease.worker))
@@ -65,6 +68,15 @@ impl Desk {
         let claims_from = self.workers.get(&claim.worker).map(|worker| worker.queue().placement);
         matches!(job.phase, Phase::Offered { .. })
             && claims_from.is_some_and(|place| place != job.placement && job.unclaimed.contains(&place))
+    }
+
+    /// Refuses a worker that drains; the attempt is offered again where there is somebody to take it.
+    fn turn_away(&mut self, job: &mut Job, claim: &Claim) -> ClaimAnswer {
+        if matches!(job.phase, Phase::Offered { .. }) {
+            self.enter(job, Phase::Queued);
+        }
+        let why = format!("{} drains and takes nothing new; the attempt is offered again", claim.worker);
+        ClaimAnswer::Refused { why, draining: true }
     }
 
     /// Grants the next attempt, if no limit speaks against another one and the job has something left to spend.
@@ -188,6 +200,7 @@ impl Desk {
             profile: job.submission.profile.clone(),
             params: job.submission.params.clone(),
             labels: job.submission.labels.clone(),
+            fresh_after: job.fresh_after,
             run_limit: lease.run_limit,
             run_limit_cause: lease.limit_cause,
             grace: self.rules.grace,
@@ -207,5 +220,5 @@ fn not_to_run(job: &Job) -> ClaimAnswer {
 }
 
 fn refused(why: String) -> ClaimAnswer {
-    ClaimAnswer::Refused { why }
+    ClaimAnswer::Refused { why, draining: false }
 }

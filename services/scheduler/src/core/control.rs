@@ -1,11 +1,9 @@
 //! What people ask for.
 
-use contract::{JobId, Refusal, Refused, StopCause, TotalLimits, control::RedriveJob};
-use policy::Charged;
+use contract::{JobId, Refusal, Refused, StopCause};
 
 use super::{
     Answer, Command, Core,
-    admit::{first, queued},
     desk::Desk,
     job::{Job, Phase},
     view,
@@ -45,14 +43,8 @@ impl Core {
         self.answer_with_job(resumed, job_id);
     }
 
-    /// Starts a job again that ended without success: fresh budgets, the same checkpoints, attempts that go on counting.
-    pub(super) fn redrive(&mut self, redrive: &RedriveJob) {
-        let restarted = self.restart(redrive);
-        self.answer_with_job(restarted, &redrive.job_id);
-    }
-
     /// Answers where a job stands once everybody whose turn it is has had it; or why nothing was done.
-    fn answer_with_job(&mut self, done: Result<(), Refused>, job_id: &JobId) {
+    pub(super) fn answer_with_job(&mut self, done: Result<(), Refused>, job_id: &JobId) {
         let answer = match done {
             Ok(()) => {
                 self.dispatch();
@@ -81,36 +73,6 @@ impl Core {
             }
         };
         self.desk.commands.push(Command::Answer(answer));
-    }
-
-    pub(super) fn restart(&mut self, redrive: &RedriveJob) -> Result<(), Refused> {
-        let now = self.desk.now;
-        let Some(job) = self.jobs.get_mut(&redrive.job_id) else { return Err(unknown(&redrive.job_id)) };
-        if !matches!(job.phase, Phase::Dead { .. } | Phase::Cancelled { .. }) {
-            let message =
-                format!("job {} is {}; only a dead or cancelled one can be redriven", job.id, job.state());
-            return Err(Refused::new(Refusal::Conflict, message));
-        }
-        let total = raised(job.terms.total, redrive.total)?;
-        let mut terms = self.desk.rules.terms(&job.submission)?;
-        terms.total = total;
-        let before = std::mem::replace(&mut job.terms, terms);
-        let shortage = self.desk.least_shortage(job);
-        if job.left(now).is_spent() || shortage.is_some() {
-            let message = match shortage {
-                Some(shortage) if 0.0 < shortage.left => self.desk.lacks(job, &shortage),
-                _ => spent(job),
-            };
-            job.terms = before;
-            return Err(Refused::new(Refusal::Limit, message));
-        }
-        job.charged = Charged::default();
-        job.outgrown_mib = None;
-        job.placement = first(&job.terms);
-        self.desk.enter(job, Phase::Queued);
-        let event = queued(job, now);
-        self.desk.tell(event);
-        Ok(())
     }
 
     fn view(&self, job_id: &JobId) -> Answer {
@@ -144,33 +106,6 @@ impl Desk {
     }
 }
 
-fn unknown(job_id: &JobId) -> Refused {
+pub(super) fn unknown(job_id: &JobId) -> Refused {
     Refused::new(Refusal::NotFound, format!("there is no job {job_id}"))
-}
-
-/// The limits after a redrive: new ones where they are given.
-fn raised(before: TotalLimits, new: TotalLimits) -> Result<TotalLimits, Refused> {
-    if new.usd.is_some_and(|usd| !usd.is_finite() || usd < 0.0) {
-        let message = "total.usd is not an amount of money; write a number of dollars, 0 or more";
-        return Err(Refused::new(Refusal::Invalid, message));
-    }
-    Ok(TotalLimits { time: new.time.or(before.time), usd: new.usd.or(before.usd) })
-}
-
-/// What a job has spent, beside what it may.
-fn spent(job: &Job) -> String {
-    let ledger = job.ledger_view(job.since);
-    let time = contract::Seconds::from(
-        ledger.queued.to_duration() + ledger.backing_off.to_duration() + ledger.running.to_duration(),
-    );
-    let limit = match (job.terms.total.time, job.terms.total.usd) {
-        (Some(time), Some(usd)) => format!("{time} and {usd} USD"),
-        (Some(time), None) => time.to_string(),
-        (None, Some(usd)) => format!("{usd} USD"),
-        (None, None) => "nothing".into(),
-    };
-    format!(
-        "job {} has used {time} and {:.4} USD, and its total limit is {limit}; redrive it with a larger one",
-        job.id, ledger.usd
-    )
 }

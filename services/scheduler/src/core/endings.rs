@@ -45,17 +45,17 @@ impl Desk {
                 self.call_off(job, cause);
                 return None;
             }
-            Some(StopCause::Paused) if !happens_again(failure.class) => {
-                self.stand_still(job);
-                return None;
-            }
+            _ if failure.class == FailureClass::Lost => job.note_loss(self.rules.margin()),
             _ => {}
         }
-        if failure.class == FailureClass::Budget && self.waits_for_money(job) {
-            return Some(Duration::ZERO);
+        let pauses = ordered == Some(StopCause::Paused);
+        let waits_for_money = failure.class == FailureClass::Budget && self.waits_for_money(job);
+        if pauses && (waits_for_money || !happens_again(failure.class)) {
+            self.stand_still(job);
+            return None;
         }
-        if failure.class == FailureClass::Lost {
-            job.note_loss(self.rules.margin());
+        if waits_for_money {
+            return Some(Duration::ZERO);
         }
         let shortage = self.least_shortage(job);
         let mut left = job.left(now);
@@ -71,7 +71,7 @@ impl Desk {
                 if job.terms.spot == SpotUse::Allow && job.is_stuck_on_spot() {
                     job.terms.spot = SpotUse::Never;
                 }
-                if ordered == Some(StopCause::Paused) {
+                if pauses {
                     self.stand_still(job);
                     return None;
                 }

@@ -3,7 +3,7 @@
 use contract::{
     Estimate, JobAccepted, JobId, Refused, SubmitJob, SubmitSweep, SweepId, SweepView, Timestamp, WorkerId,
     Workload,
-    control::{JobView, OwnerList, RedriveJob, WorkerList},
+    control::{DrainWorker, JobView, OwnerList, RedriveJob, WorkerList, WorkerView},
     events::{
         AttemptCheckpointed, AttemptEnded, AttemptMetrics, AttemptNote, AttemptStarted, DeadLetter, JobEnded,
         JobLeased, JobPaused, JobQueued, JobResumed, JobRetrying, JobWarned,
@@ -36,6 +36,8 @@ pub(crate) enum Event {
     Hello(Box<Hello>),
     /// A worker goes.
     Goodbye(Goodbye),
+    /// Somebody has a worker drain, or not any more.
+    Drain(DrainWorker),
     /// Somebody asks who is there.
     ListWorkers,
     /// Somebody asks what owners have left of their money.
@@ -86,6 +88,7 @@ impl Event {
             Self::Estimate(_)
             | Self::Hello(_)
             | Self::Goodbye(_)
+            | Self::Drain(_)
             | Self::ListWorkers
             | Self::ListOwners
             | Self::Heartbeat(_)
@@ -231,5 +234,6 @@ pub(crate) enum Answer {
     Heartbeat(HeartbeatAnswer),
     Workers(WorkerList),
     Owners(OwnerList),
+    Worker(Box<WorkerView>),
     Sweep(Box<SweepView>),
 }

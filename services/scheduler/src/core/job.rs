@@ -5,7 +5,7 @@ use std::time::Duration;
 use contract::{
     ConsideredClass, Failure, FailureClass, Incarnation, JobId, Seconds, StopCause, SubmitJob, Tier,
     Timestamp, WorkerId,
-    control::{AttemptView, JobState},
+    control::{AttemptView, JobEdits, JobState},
     events::RunResult,
 };
 use policy::{Charged, Placement, Terms};
@@ -26,8 +26,17 @@ const FRUITLESS_PREEMPTIONS: usize = 3;
 pub(crate) struct Job {
     /// Its name.
     pub(crate) id: JobId,
-    /// What was asked for, its name filled in.
+    /// What was asked for, its name filled in, with what was edited since.
     pub(crate) submission: SubmitJob,
+    /// What was asked for at first, where it was edited since.
+    #[serde(default)]
+    pub(crate) submitted: Option<Box<SubmitJob>>,
+    /// What was edited.
+    #[serde(default)]
+    pub(crate) edits: JobEdits,
+    /// The last attempt before it was redriven to begin again: checkpoints up to this one are not gone on from.
+    #[serde(default)]
+    pub(crate) fresh_after: u32,
     /// What it runs under.
     pub(crate) terms: Terms,
     /// The trace of its submission.
@@ -268,6 +277,13 @@ impl Job {
             Phase::Running(lease) => lease.ordered(),
             _ => None,
         }
+    }
+
+    /// The step that the next attempt would go on from, where it has a checkpoint.
+    pub(crate) fn checkpoint_step(&self) -> Option<u64> {
+        let ours = self.attempts.iter().rev().take_while(|attempt| self.fresh_after < attempt.attempt);
+        let steps = ours.flat_map(|attempt| [attempt.progress.checkpoint_step, attempt.resumed_from_step]);
+        steps.flatten().find(|step| 0 < *step)
     }
 
     /// The number that the next attempt will have.

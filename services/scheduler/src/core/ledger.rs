@@ -84,7 +84,7 @@ impl Job {
     /// Notes from which step the last attempt goes on, once.
     pub(crate) fn resume_from(&mut self, step: u64) {
         let reached = match self.attempts.as_slice() {
-            [.., previous, _] => previous.progress.step,
+            [.., previous, _] if self.fresh_after < previous.attempt => previous.progress.step,
             _ => 0,
         };
         if let Some(attempt) = self.attempts.last_mut()

@@ -11,6 +11,7 @@ mod claims;
 mod control;
 mod desk;
 mod dispatch;
+mod drain;
 mod endings;
 mod event;
 mod foresight;
@@ -23,6 +24,7 @@ mod money;
 mod offers;
 mod pause;
 mod presence;
+mod redrive;
 mod sweeps;
 mod tick;
 mod timers;
@@ -37,7 +39,7 @@ use policy::{GpuPrice, Owners, WorkloadPolicy};
 pub(crate) use self::{
     bill::{Bill, BillLine},
     event::{Answer, Command, Event, JobEvent, Offer, Reach, Submission},
-    job::Job,
+    job::{Job, Phase},
     sweeps::Sweep,
     view::summary,
     workers::Worker,
@@ -100,6 +102,7 @@ impl Core {
             Event::Remove(job_id) => self.remove(&job_id),
             Event::Hello(hello) => self.hello(*hello),
             Event::Goodbye(goodbye) => self.goodbye(&goodbye),
+            Event::Drain(drain) => self.drain(&drain),
             Event::ListWorkers => self.list_workers(),
             Event::ListOwners => self.list_owners(),
             Event::Claim(claim) => self.claim(&claim),

@@ -104,9 +104,10 @@ impl Desk {
 
     /// Free slots of the live workers of a queue.
     fn idle_slots(&self, queue: &Queue) -> u32 {
-        let here = self.workers.all().filter(|worker| {
-            worker.queue() == *queue && worker.hello.paused.is_none() && self.is_live(worker)
-        });
+        let here = self
+            .workers
+            .all()
+            .filter(|worker| worker.queue() == *queue && worker.takes_work() && self.is_live(worker));
         here.map(|worker| {
             let running = self.index.held_by(&worker.hello.worker).count() as u32;
             worker.hello.slots.saturating_sub(running)

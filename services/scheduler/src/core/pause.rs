@@ -44,9 +44,7 @@ impl Desk {
         match &job.phase {
             Phase::Paused { .. } => self.enter(job, Phase::Queued),
             Phase::Running(lease) if lease.ordered() == Some(StopCause::Paused) => {
-                let mut lease = lease.clone();
-                lease.take_back();
-                self.enter(job, Phase::Running(lease));
+                self.countermand(job, StopCause::Paused);
             }
             _ => {
                 let (id, state) = (&job.id, job.state());
@@ -61,7 +59,7 @@ impl Desk {
     /// Takes the end of an attempt that stopped because its job was paused. Nothing is charged. A job that was resumed
     /// meanwhile goes on at once.
     pub(super) fn paused(&mut self, job: &mut Job, ended_at: Timestamp) {
-        job.close_attempt(ended_at);
+        self.close_attempt(job, ended_at);
         match job.ordered() {
             Some(cause @ (StopCause::Cancelled | StopCause::EarlyStopped)) => self.call_off(job, cause),
             Some(StopCause::Paused) => self.stand_still(job),

@@ -5,7 +5,7 @@ use contract::{
     lease::{Goodbye, Heartbeat, HeartbeatAnswer, Hello, RunReport, Verdict, Welcome},
 };
 
-use super::{Answer, Command, Core, foresight::moved_limit, job::Phase, view, workers::Greeting};
+use super::{Answer, Command, Core, Rules, foresight::moved_limit, job::Phase, view, workers::Greeting};
 
 impl Core {
     /// Takes a worker in. Whatever an earlier life of its process ran is lost.
@@ -47,8 +47,9 @@ impl Core {
             }
         }
         self.desk.count_slots();
-        self.desk.commands.push(Command::SaveWorker(worker));
-        Ok(Welcome { heartbeat: self.desk.rules.heartbeat, lease: self.desk.rules.lease })
+        self.desk.commands.push(Command::SaveWorker(worker.clone()));
+        let Rules { heartbeat, lease, .. } = self.desk.rules;
+        Ok(Welcome { heartbeat, lease, draining: self.desk.drains(&worker) })
     }
 
     /// Ends the leases of a process that is no more.
@@ -67,9 +68,12 @@ impl Core {
 
     /// Lets a worker go. What it still holds ends with its own reports, which come by another queue, or runs out.
     pub(super) fn goodbye(&mut self, goodbye: &Goodbye) {
-        if self.desk.workers.remove(&goodbye.worker, goodbye.incarnation) {
+        if self.desk.workers.part(&goodbye.worker, goodbye.incarnation) {
             self.desk.count_slots();
-            self.desk.commands.push(Command::ForgetWorker(goodbye.worker.clone()));
+            let id = goodbye.worker.clone();
+            let is_kept = self.desk.workers.get(&id).is_some();
+            let command = if is_kept { Command::SaveWorker(id) } else { Command::ForgetWorker(id) };
+            self.desk.commands.push(command);
         }
         self.desk.commands.push(Command::Answer(Answer::Done));
     }
@@ -92,7 +96,8 @@ impl Core {
             verdict
         });
         let verdicts = verdicts.collect();
-        let answer = HeartbeatAnswer { known, runs: verdicts, limits };
+        let draining = self.desk.drains(&worker);
+        let answer = HeartbeatAnswer { known, runs: verdicts, limits, draining };
         self.desk.commands.push(Command::Answer(Answer::Heartbeat(answer)));
     }
 

@@ -92,6 +92,7 @@ impl Desk {
             let message = format!("{} was told to stop and had not after {patience}", lease.worker);
             let class = match cause {
                 StopCause::Budget => FailureClass::Budget,
+                StopCause::Preempted => FailureClass::Preempted,
                 _ => FailureClass::Timeout,
             };
             self.fail(job, Failure::new(class, message), self.now);

@@ -27,6 +27,7 @@ pub(super) fn job(job: &Job, desk: &Desk) -> JobView {
     let mut view = JobView {
         job_id: job.id.clone(),
         submission: SubmitJob { total: job.terms.total, ..job.submission.clone() },
+        edits: job.edits.clone(),
         state: job.state(),
         stopping: None,
         gpu: job.placement.gpu.clone(),
@@ -131,7 +132,7 @@ pub(super) fn workers(desk: &Desk) -> WorkerList {
     list
 }
 
-fn worker(worker: &Worker, desk: &Desk) -> WorkerView {
+pub(super) fn worker(worker: &Worker, desk: &Desk) -> WorkerView {
     let hello = &worker.hello;
     WorkerView {
         worker: hello.worker.clone(),
@@ -146,5 +147,7 @@ fn worker(worker: &Worker, desk: &Desk) -> WorkerView {
         release: hello.release.clone(),
         heard_at: worker.heard_at,
         paused: hello.paused.clone(),
+        draining: worker.draining,
+        gone: worker.gone,
     }
 }

@@ -26,6 +26,12 @@ pub(crate) struct Worker {
     /// Earlier lives of its process. One that turns up again was only stopped for a while, and must not take its
     /// successor's place.
     pub(crate) replaced: Vec<Incarnation>,
+    /// Whether it drains: it takes nothing new. Kept whatever becomes of its process.
+    #[serde(default)]
+    pub(crate) draining: bool,
+    /// Whether its process has said good-bye, and the record is kept because it drains.
+    #[serde(default)]
+    pub(crate) gone: bool,
 }
 
 /// All of them, and what they offer together.
@@ -68,7 +74,7 @@ impl Workers {
 
     pub(super) fn greet(&mut self, hello: Hello, now: Timestamp) -> Greeting {
         let Some(worker) = self.by_id.get_mut(&hello.worker) else {
-            let worker = Worker { hello, heard_at: now, replaced: Vec::new() };
+            let worker = Worker { hello, heard_at: now, replaced: Vec::new(), draining: false, gone: false };
             self.by_id.insert(worker.hello.worker.clone(), worker);
             return Greeting::Known;
         };
@@ -77,9 +83,11 @@ impl Workers {
             return Greeting::Replaced(before);
         }
         let is_another = before != hello.incarnation;
+        // What a process that said good-bye held ends with its own reports, or runs out.
+        let was_gone = std::mem::replace(&mut worker.gone, false);
         worker.hello = hello;
         worker.heard_at = now;
-        if !is_another {
+        if !is_another || was_gone {
             return Greeting::Known;
         }
         if worker.replaced.len() == LIVES_REMEMBERED {
@@ -92,7 +100,7 @@ impl Workers {
     /// Notes that a worker was heard. `false` when this life of its process is not known.
     pub(super) fn heard(&mut self, id: &WorkerId, incarnation: Incarnation, now: Timestamp) -> bool {
         match self.by_id.get_mut(id) {
-            Some(worker) if worker.hello.incarnation == incarnation => {
+            Some(worker) if worker.hello.incarnation == incarnation && !worker.gone => {
                 worker.heard_at = now;
                 true
             }
@@ -100,19 +108,33 @@ impl Workers {
         }
     }
 
-    /// Removes a worker; `false` when this life of its process is not the present one.
-    pub(super) fn remove(&mut self, id: &WorkerId, incarnation: Incarnation) -> bool {
+    /// Lets a worker go; `false` when this life of its process is not the present one. One that drains is remembered.
+    pub(super) fn part(&mut self, id: &WorkerId, incarnation: Incarnation) -> bool {
         let is_present = self.is_present(id, incarnation);
         if is_present {
-            self.by_id.remove(id);
+            match self.by_id.get_mut(id) {
+                Some(worker) if worker.draining => worker.gone = true,
+                _ => drop(self.by_id.remove(id)),
+            }
         }
         is_present
+    }
+
+    /// Has a worker drain, or not any more; the worker, if there is one. One that has gone is forgotten then.
+    pub(super) fn drain(&mut self, id: &WorkerId, draining: bool) -> Option<Worker> {
+        let worker = self.by_id.get_mut(id)?;
+        worker.draining = draining;
+        let worker = worker.clone();
+        if worker.gone && !draining {
+            self.by_id.remove(id);
+        }
+        Some(worker)
     }
 
     /// Counts again what is offered by the workers that `is_live`, as far as they take work.
     pub(super) fn count_slots(&mut self, is_live: impl Fn(&Worker) -> bool) {
         self.slots.clear();
-        let takes_work = |worker: &&Worker| worker.hello.paused.is_none() && is_live(worker);
+        let takes_work = |worker: &&Worker| worker.takes_work() && is_live(worker);
         for worker in self.by_id.values().filter(takes_work) {
             *self.slots.entry(worker.queue()).or_default() += worker.hello.slots;
         }
@@ -123,9 +145,10 @@ impl Workers {
         self.slots.get(queue).copied().unwrap_or(0)
     }
 
-    /// Forgets the workers that have been silent for very long.
+    /// Forgets the workers that have been silent for very long, unless they drain.
     pub(super) fn forget_silent(&mut self, now: Timestamp) -> Vec<WorkerId> {
-        let silent = self.by_id.values().filter(|worker| FORGOTTEN_AFTER < now.since(worker.heard_at));
+        let is_silent = |worker: &&Worker| !worker.draining && FORGOTTEN_AFTER < now.since(worker.heard_at);
+        let silent = self.by_id.values().filter(is_silent);
         let silent: Vec<WorkerId> = silent.map(|worker| worker.hello.worker.clone()).collect();
         for id in &silent {
             self.by_id.remove(id);
@@ -135,6 +158,11 @@ impl Workers {
 }
 
 impl Worker {
+    /// Whether it takes offers: it does not drain, and its GPU is its own.
+    pub(super) fn takes_work(&self) -> bool {
+        !self.draining && self.hello.paused.is_none()
+    }
+
     /// The queue it takes offers from.
     pub(super) fn queue(&self) -> Queue {
         let Hello { workload, gpu, tier, .. } = &self.hello;

@@ -172,6 +172,7 @@ fn span(event: &Event, core: &Core, delivery: &Delivery) -> Span {
         Event::SubmitSweep(sweep, _) => info_span!("submit sweep", sweep.id = %sweep.sweep_id),
         Event::CancelSweep(sweep_id) => info_span!("cancel sweep", sweep.id = %sweep_id),
         Event::ResumeSweep(resume) => info_span!("resume sweep", sweep.id = %resume.sweep_id),
+        Event::Drain(drain) => info_span!("drain", worker.id = %drain.worker),
         Event::Claim(claim) => {
             info_span!("claim", job.id = %claim.job_id, job.attempt = claim.attempt, worker.id = %claim.worker)
         }
@@ -204,7 +205,7 @@ fn log_refusal(answer: &Answer) {
     match answer {
         Answer::Refused(refused) => info!(reason = refused.reason.as_str(), why = refused.message, "refused"),
         Answer::Claim(answer) => {
-            if let ClaimAnswer::Refused { why } = &**answer {
+            if let ClaimAnswer::Refused { why, .. } = &**answer {
                 info!(why, "refused");
             }
         }
@@ -227,6 +228,7 @@ fn reply(to: &ReplyTo, answer: &Answer) -> Outgoing {
         Answer::Heartbeat(answer) => Outgoing::reply(to, answer),
         Answer::Workers(list) => Outgoing::reply(to, list),
         Answer::Owners(list) => Outgoing::reply(to, list),
+        Answer::Worker(view) => Outgoing::reply(to, &**view),
         Answer::Sweep(view) => Outgoing::reply(to, &**view),
     }
 }

@@ -4,7 +4,8 @@ use broker::Delivery;
 use contract::{
     DecodeError, Message, SubmitJob, SubmitSweep,
     control::{
-        CancelJob, EstimateJob, GetCost, GetHistory, GetJob, ListJobs, ListOwners, ListWorkers, PauseJob, RedriveJob, RemoveJob, ResumeJob,
+        CancelJob, DrainWorker, EstimateJob, GetCost, GetHistory, GetJob, ListJobs, ListOwners, ListWorkers,
+        PauseJob, RedriveJob, RemoveJob, ResumeJob,
     },
     events::{
         AttemptCheckpointed, AttemptEnded, AttemptMetrics, AttemptNote, AttemptProgress, AttemptStarted,
@@ -73,6 +74,7 @@ pub(super) fn request(delivery: &Delivery) -> Result<Said, DecodeError> {
         RedriveJob::KIND => Event::Redrive(Box::new(delivery.decode()?)),
         RemoveJob::KIND => Event::Remove(delivery.decode::<RemoveJob>()?.job_id),
         EstimateJob::KIND => Event::Estimate(Box::new(delivery.decode::<EstimateJob>()?.submission)),
+        DrainWorker::KIND => Event::Drain(delivery.decode()?),
         ListWorkers::KIND => Event::ListWorkers,
         ListOwners::KIND => Event::ListOwners,
         GetSweep::KIND => Event::GetSweep(delivery.decode()?),

@@ -120,6 +120,7 @@ pub(crate) struct JobRow {
     owner: String,
     workload: String,
     sweep: Option<String>,
+    failure: Option<&'static str>,
     bill: Bill,
     body: String,
 }

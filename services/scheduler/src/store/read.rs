@@ -106,6 +106,10 @@ pub(super) fn list(connection: &Connection, query: &ListJobs) -> Result<(Vec<Job
     if let Some(before) = &query.before {
         where_is("seq < (SELECT seq FROM jobs WHERE id = ?)", before.as_str());
     }
+    if !query.failures.is_empty() {
+        let classes: Vec<&str> = query.failures.iter().map(|class| class.as_str()).collect();
+        conditions.push(format!("failure IN ('{}')", classes.join("', '")));
+    }
     if !query.states.is_empty() {
         let states: Vec<&str> = query.states.iter().map(|state| state.as_str()).collect();
         conditions.push(format!("state IN ('{}')", states.join("', '")));

@@ -76,6 +76,11 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX spend_by_month ON spend (month, owner, usd);
 ",
+    "
+    ALTER TABLE jobs ADD COLUMN failure TEXT;
+    UPDATE jobs SET failure = json_extract(body, '$.phase.failure.class') WHERE state = 'dead';
+    CREATE INDEX jobs_by_failure ON jobs (failure, seq) WHERE failure IS NOT NULL;
+",
 ];
 
 /// How long another program that reads the file, a backup say, is waited for.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use contract::{
-    JobId,
+    FailureClass, JobId,
     control::{CostGroup, CostLine, GetCost, GetHistory, JobState, ListJobs},
 };
 use tempfile::TempDir;
@@ -152,10 +152,29 @@ async fn jobs_are_listed_newest_first() {
     assert_eq!(list(next).await, ("succeeded cancelled dead queued".into(), false));
     let ended = ListJobs { states: vec![JobState::Dead, JobState::Cancelled], ..ListJobs::default() };
     assert_eq!(list(ended).await, ("cancelled dead".into(), false));
+    let permanent = ListJobs { failures: vec![FailureClass::Permanent], ..ListJobs::default() };
+    assert_eq!(list(permanent).await, ("dead".into(), false));
+    let lost = ListJobs { failures: vec![FailureClass::Lost, FailureClass::Oom], ..ListJobs::default() };
+    assert_eq!(list(lost).await, (String::new(), false));
     let anns = ListJobs { owner: Some("ann".into()), ..ListJobs::default() };
     assert_eq!(list(anns).await, ("queued".into(), false));
     let others = ListJobs { workload: Some("dit".parse().unwrap()), ..ListJobs::default() };
     assert_eq!(list(others).await, (String::new(), false));
+}
+
+#[tokio::test]
+async fn an_older_file_learns_how_its_jobs_failed() {
+    let (file, scene) = (File::new(), scene());
+    let store = file.open().await;
+    let jobs = NAMES.iter().map(|name| row(&scene, name)).collect();
+    commit(&store, Changes { jobs, ..Changes::default() }).await;
+    drop(store);
+    let before = "DROP INDEX jobs_by_failure; ALTER TABLE jobs DROP COLUMN failure; PRAGMA user_version = 4;";
+    Connection::open(&file.path).unwrap().execute_batch(before).unwrap();
+
+    let permanent = ListJobs { failures: vec![FailureClass::Permanent], ..ListJobs::default() };
+    let (jobs, _) = file.open().await.list(permanent).await.unwrap();
+    assert_eq!(jobs.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(), ["dead"]);
 }
 
 #[tokio::test]
@@ -312,7 +331,7 @@ async fn a_database_of_a_later_release_is_left_alone() {
     let error = Store::open(&file.path).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the database has schema 99, and this release knows 4; upgrade it, or restore a backup"
+        "the database has schema 99, and this release knows 5; upgrade it, or restore a backup"
     );
 }
 

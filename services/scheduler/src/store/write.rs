@@ -4,7 +4,7 @@ use contract::JobId;
 use rusqlite::{Connection, Transaction, params};
 
 use super::{Changes, Entry, JobRow, Letter, StoreError, SweepRow, spend};
-use crate::core::{Job, Sweep};
+use crate::core::{Job, Phase, Sweep};
 
 /// Events that are kept of a job.
 const HISTORY_KEPT: i64 = 2_000;
@@ -43,12 +43,13 @@ fn remove_jobs(transaction: &Transaction<'_>, jobs: &[JobId]) -> Result<(), Stor
 
 fn save_jobs(transaction: &Transaction<'_>, jobs: &[JobRow]) -> Result<(), StoreError> {
     let mut save = transaction.prepare_cached(
-        "INSERT INTO jobs (id, state, is_end, owner, workload, body, sweep) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         ON CONFLICT (id) DO UPDATE SET state = ?2, is_end = ?3, body = ?6",
+        "INSERT INTO jobs (id, state, is_end, owner, workload, body, sweep, failure)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (id) DO UPDATE SET state = ?2, is_end = ?3, body = ?6, failure = ?8",
     )?;
     for job in jobs {
-        let JobRow { id, state, is_end, owner, workload, sweep, body, .. } = job;
-        save.execute(params![id, state, is_end, owner, workload, body, sweep])?;
+        let JobRow { id, state, is_end, owner, workload, sweep, failure, body, .. } = job;
+        save.execute(params![id, state, is_end, owner, workload, body, sweep, failure])?;
         spend::save(transaction, job)?;
     }
     Ok(())
@@ -107,6 +108,10 @@ impl From<&Job> for JobRow {
             owner: job.submission.owner.clone(),
             workload: job.submission.workload.to_string(),
             sweep: job.trial.as_ref().map(|trial| trial.sweep.to_string()),
+            failure: match &job.phase {
+                Phase::Dead { failure, .. } => Some(failure.class.as_str()),
+                _ => None,
+            },
             bill: job.bill_so_far(),
             body: serde_json::to_string(job).expect("a job has string keys only"),
         }

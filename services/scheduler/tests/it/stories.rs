@@ -61,7 +61,7 @@ async fn a_dead_job_is_buried_and_redriven() -> anyhow::Result<()> {
     let letter: DeadLetter = graves.next().await.expect("the line is open").decode()?;
     assert_eq!((letter.failure, letter.exhausted, letter.job.attempts.len()), (failure, None, 1));
 
-    let view = world.ask(&RedriveJob { job_id: job("a"), total: Default::default() }).await?;
+    let view = world.ask(&RedriveJob::plain(job("a"))).await?;
     assert!(view.ended_at.is_none());
     let grant = trainer.lease().await?;
     assert_eq!(grant.attempt, 2);

@@ -26,7 +26,7 @@ async fn serve(broker: Broker, mut consumer: Consumer) {
             "nobody" => Outgoing::reply(&to, &Refused::new(Refusal::NotFound, "nobody of that name")),
             "stranger" => {
                 let second = contract::Seconds::from(Duration::from_secs(1));
-                Outgoing::reply(&to, &Welcome { heartbeat: second, lease: second })
+                Outgoing::reply(&to, &Welcome { heartbeat: second, lease: second, draining: false })
             }
             "silent" => {
                 delivery.settle(Disposition::Ack).await;

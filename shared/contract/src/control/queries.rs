@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{JobState, JobSummary, JobView};
-use crate::{Estimate, JobId, Message, SubmitJob, SweepId, Timestamp, Workload};
+use crate::{Estimate, FailureClass, JobId, Message, SubmitJob, SweepId, Timestamp, Workload};
 
 /// Asks for one job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -21,6 +21,9 @@ pub struct ListJobs {
     /// Only these states; empty means all.
     #[serde(default)]
     pub states: Vec<JobState>,
+    /// Only jobs that are dead by failures of these classes; empty means all jobs.
+    #[serde(default)]
+    pub failures: Vec<FailureClass>,
     /// Only this owner's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::JobState;
+use super::{JobEdits, JobState};
 use crate::{
     ConsideredClass, Failure, FailureClass, GpuClass, JobId, MemoryNeed, Message, Seconds, StopCause,
     SubmitJob, SweepId, Tier, Timestamp, WorkerId, Workload, events::RunResult, lease::Progress,
@@ -14,8 +14,11 @@ use crate::{
 pub struct JobView {
     /// The job.
     pub job_id: JobId,
-    /// What was asked for.
+    /// What was asked for, with what was edited since.
     pub submission: SubmitJob,
+    /// What was edited when it was redriven.
+    #[serde(default, skip_serializing_if = "JobEdits::is_empty")]
+    pub edits: JobEdits,
     /// Where it stands.
     pub state: JobState,
     /// What its running attempt has been told to stop for.

@@ -50,7 +50,8 @@ impl Attempt {
         })?;
 
         let opened = self.open_history().await?;
-        let resume = match opened.latest {
+        let latest = opened.latest.filter(|manifest| self.grant.fresh_after < manifest.token);
+        let resume = match latest {
             Some(manifest) => Some(self.fetch(manifest).await?),
             None => None,
         };

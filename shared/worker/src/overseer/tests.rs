@@ -16,6 +16,7 @@ fn grant() -> Grant {
         profile: None,
         params: Default::default(),
         labels: Default::default(),
+        fresh_after: 0,
         run_limit: seconds(RUN_LIMIT),
         run_limit_cause: StopCause::Timeout,
         grace: seconds(GRACE),

@@ -25,6 +25,8 @@ pub(crate) struct Script {
     pub(crate) stop: Option<StopCause>,
     /// Whether the next heartbeat is answered as one from a stranger.
     pub(crate) forget_once: bool,
+    /// Whether the worker is told that it drains.
+    pub(crate) draining: bool,
     /// Whether hellos are refused.
     pub(crate) dismiss: bool,
     /// How many commits are refused because the store is unavailable.
@@ -100,7 +102,7 @@ impl Counterpart {
             return Err(Refused::new(Refusal::Conflict, "another process has this name"));
         }
         let seconds = |seconds| Seconds::new(seconds).unwrap();
-        Ok(Welcome { heartbeat: seconds(0.05), lease: seconds(2.0) })
+        Ok(Welcome { heartbeat: seconds(0.05), lease: seconds(2.0), draining: script.draining })
     }
 
     fn judge(&self, claim: Claim) -> Option<ClaimAnswer> {
@@ -112,7 +114,7 @@ impl Counterpart {
         }
         Some(match &script.grant {
             Some(grant) => ClaimAnswer::Granted(Grant { job_id, attempt, ..grant.clone() }),
-            None => ClaimAnswer::Refused { why: "the test says so".into() },
+            None => ClaimAnswer::Refused { why: "the test says so".into(), draining: script.draining },
         })
     }
 
@@ -122,7 +124,7 @@ impl Counterpart {
         let verdict = script.stop.map_or(Verdict::Continue, |cause| Verdict::Stop { cause });
         let runs = vec![verdict; if known { heartbeat.runs.len() } else { 0 }];
         script.heartbeats.push(heartbeat);
-        HeartbeatAnswer { known, runs, limits: vec![] }
+        HeartbeatAnswer { known, runs, limits: vec![], draining: script.draining }
     }
 
     async fn open(&self, open: &OpenHistory) -> Result<OpenedHistory, Refused> {
@@ -168,6 +170,7 @@ pub(crate) fn generous_grant() -> Grant {
         profile: None,
         params: serde_json::Map::new(),
         labels: BTreeMap::new(),
+        fresh_after: 0,
         run_limit: seconds(600.0),
         run_limit_cause: StopCause::Timeout,
         grace: seconds(20.0),

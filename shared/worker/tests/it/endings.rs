@@ -35,6 +35,27 @@ async fn a_cancelled_or_superseded_run_stops_without_a_checkpoint() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_to_begin_afresh_leaves_earlier_checkpoints_alone() {
+    let grant = contract::lease::Grant { run_limit: seconds(0.5), ..generous_grant() };
+    let world = World::with(Script { grant: Some(grant.clone()), ..Script::default() }).await;
+    let worker = world.start(Scripted(train_until_stopped));
+    let job = job("afresh");
+    world.offer(&job, 1).await;
+    world.failed(&job, 1).await;
+    let before = world.checkpoints(&job).await.len();
+    assert_eq!(before, 1);
+
+    world.counterpart.script().grant = Some(contract::lease::Grant { fresh_after: 1, ..grant.clone() });
+    world.offer(&job, 2).await;
+    let second = world.ended(&job, 2).await;
+    assert_eq!(second.resumed_from_step, 0);
+    world.offer(&job, 3).await;
+    let third = world.ended(&job, 3).await;
+    assert_eq!(third.resumed_from_step, second.progress.step, "those of the second attempt count");
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_paused_run_saves_its_state_and_says_that_it_was_paused() {
     let world = World::new().await;
     let worker = world.start(Scripted(train_until_stopped));

@@ -16,7 +16,7 @@ use local_broker::testing::eventually;
 use worker::{Control, Exit, Run};
 
 use crate::{
-    counterpart::Script,
+    counterpart::{Script, generous_grant},
     trainers::{Scripted, train_until_stopped, train_until_told},
     world::{QUEUE, World, job},
 };
@@ -179,4 +179,21 @@ async fn many_short_runs_end_once_each() {
     println!("{:.0} runs a second", RUNS as f64 / began.elapsed().as_secs_f64());
     assert_eq!(RUN.load(Ordering::Relaxed), RUNS as u32);
     worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_drains_takes_nothing_until_it_is_told_otherwise() {
+    let world = World::with(Script { draining: true, ..Script::default() }).await;
+    let worker = world.start(Scripted(|_: &Run, _: &mut dyn Control| Ok(RunResult::default())));
+    world.heard("the hello", |script| !script.hellos.is_empty()).await;
+    world.offer(&job("later"), 1).await;
+    world.heard("heartbeats", |script| 3 < script.heartbeats.len()).await;
+    assert!(world.counterpart.script().claims.is_empty(), "nobody takes the offer");
+
+    {
+        let mut script = world.counterpart.script();
+        (script.draining, script.grant) = (false, Some(generous_grant()));
+    }
+    world.ended(&job("later"), 1).await;
+    assert_eq!(worker.stop().await, Exit::Stopped);
 }

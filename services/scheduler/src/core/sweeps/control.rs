@@ -1,7 +1,7 @@
 //! What people ask of sweeps.
 
 use contract::{
-    JobId, Refusal, Refused, StopCause, SubmitSweep, SweepId, TotalLimits,
+    JobId, Refusal, Refused, StopCause, SubmitSweep, SweepId,
     control::RedriveJob,
     sweep::{ResumeSweep, SweepState},
 };
@@ -148,7 +148,7 @@ impl Core {
             sweep.trials.iter_mut().for_each(|trial| trial.halted = false);
         }
         for number in halted {
-            let redrive = RedriveJob { job_id: id.trial(number), total: TotalLimits::default() };
+            let redrive = RedriveJob::plain(id.trial(number));
             // A trial that succeeded before it heard of the end, or has no money of its own left, stays as it is.
             let _ = self.restart(&redrive);
         }

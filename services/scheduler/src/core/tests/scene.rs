@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, iter, time::Duration};
 
 use contract::{
     Failure, FailureClass, Incarnation, JobId, Month, SubmitJob, Tier, Timestamp, WorkerId,
-    control::RedriveJob,
+    control::{DrainMode, DrainWorker, RedriveJob},
     events::{AttemptEnd, AttemptEnded, AttemptMetrics, AttemptStarted, RunResult},
     lease::{Claim, Goodbye, Heartbeat, Hello, Progress, RunReport},
     sweep::GetSweep,
@@ -167,11 +167,15 @@ fn event(words: &[&str], now: Timestamp) -> Event {
         ["cancel", id] => Event::Cancel(job(id)),
         ["pause", id] => Event::Pause(job(id)),
         ["resume", id] => Event::Resume(job(id)),
+        ["drain", who] => drain(who, DrainMode::Finish),
+        ["drain", who, "handing-back"] => drain(who, DrainMode::HandBack),
+        ["drain", who, "no-more"] => drain(who, DrainMode::Undo),
+        ["workers"] => Event::ListWorkers,
         ["remove", id] => Event::Remove(job(id)),
         ["get", id] => Event::Get(job(id)),
         ["redrive", id, options @ ..] => {
-            let total = submission(id, options).total;
-            Event::Redrive(Box::new(RedriveJob { job_id: job(id), total }))
+            let plain = serde_json::to_value(RedriveJob::plain(job(id))).unwrap();
+            Event::Redrive(Box::new(serde_json::from_value(fields(plain, options)).unwrap()))
         }
         other => sweep_event(other, now),
     }
@@ -213,6 +217,10 @@ fn sweep_event(words: &[&str], now: Timestamp) -> Event {
         }
         other => panic!("no such line: {other:?}"),
     }
+}
+
+fn drain(who: &str, mode: DrainMode) -> Event {
+    Event::Drain(DrainWorker { worker: worker(who), mode })
 }
 
 /// `a priority=9 total.usd=0.5`

@@ -2,8 +2,8 @@
 
 use contract::{
     Seconds, SweepView, Timestamp,
-    control::{JobView, LedgerView, OwnerList, OwnerView},
-    lease::{ClaimAnswer, Verdict},
+    control::{JobView, LedgerView, OwnerList, OwnerView, WorkerView},
+    lease::{ClaimAnswer, Grant, Verdict},
 };
 
 use crate::core::{Answer, Command, JobEvent, Offer};
@@ -30,7 +30,10 @@ pub(super) fn spell(command: &Command, start: Timestamp) -> Option<String> {
 
 fn told(event: &JobEvent, start: Timestamp) -> String {
     match event {
-        JobEvent::Queued(event) => format!("tell queued {}", event.job_id),
+        JobEvent::Queued(event) => {
+            let edits = if event.edits.is_empty() { String::new() } else { format!(" with {}", event.edits) };
+            format!("tell queued {}{edits}{}", event.job_id, if event.fresh { ", fresh" } else { "" })
+        }
         JobEvent::Leased(event) => {
             format!("tell leased {}.{} by {}", event.job_id, event.attempt, event.worker)
         }
@@ -57,16 +60,18 @@ fn answered(answer: &Answer, start: Timestamp) -> Option<String> {
         Answer::Refused(refused) => format!("refused: {refused}"),
         Answer::Estimate(estimate) => format!("estimate: {} USD", estimate.worst_usd),
         Answer::Job(view) => shown(view, start),
+        Answer::Welcome(welcome) if welcome.draining => "welcome, draining".into(),
         Answer::Welcome(_) | Answer::Done => return None,
         Answer::Claim(answer) => match &**answer {
-            ClaimAnswer::Granted(grant) => format!(
-                "grant {}.{} for {} ({})",
-                grant.job_id,
-                grant.attempt,
-                grant.run_limit,
-                grant.run_limit_cause.as_str()
-            ),
-            ClaimAnswer::Refused { why } => format!("no: {why}"),
+            ClaimAnswer::Granted(grant) => {
+                let Grant { job_id, attempt, run_limit, run_limit_cause, fresh_after, .. } = grant;
+                let fresh = match fresh_after {
+                    0 => String::new(),
+                    attempt => format!(", afresh after {attempt}"),
+                };
+                format!("grant {job_id}.{attempt} for {run_limit} ({}){fresh}", run_limit_cause.as_str())
+            }
+            ClaimAnswer::Refused { why, .. } => format!("no: {why}"),
         },
         Answer::Heartbeat(answer) => {
             let mut words = vec![if answer.known { "known" } else { "unknown" }];
@@ -78,13 +83,25 @@ fn answered(answer: &Answer, start: Timestamp) -> Option<String> {
                 let cause = limit.run_limit_cause.as_str();
                 format!("{}.{} for {} ({cause})", limit.job_id, limit.attempt, limit.run_limit)
             });
+            words.extend(answer.draining.then_some("draining"));
             words.into_iter().map(str::to_owned).chain(limits).collect::<Vec<_>>().join(", ")
         }
         Answer::Sweep(view) => swept(view),
         Answer::Owners(list) => owners(list),
-        Answer::Workers(list) => format!("{} workers", list.workers.len()),
+        Answer::Workers(list) if list.workers.is_empty() => "nobody".into(),
+        Answer::Workers(list) => list.workers.iter().map(present).collect::<Vec<_>>().join("; "),
+        Answer::Worker(view) => present(view),
     };
     Some(spelt)
+}
+
+/// `w1 runs a, draining`
+fn present(view: &WorkerView) -> String {
+    let running: Vec<&str> = view.running.iter().map(|job| job.as_str()).collect();
+    let running = if running.is_empty() { "nothing".into() } else { running.join(" ") };
+    let marks = [(view.draining, ", draining"), (view.gone, ", gone")];
+    let marks: String = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
+    format!("{} runs {running}{marks}", view.worker)
 }
 
 /// `running, 2 of 6 launched: 1 running 0.5; 2 cancelled early_stopped 0.25`
@@ -114,6 +131,7 @@ fn shown(view: &JobView, start: Timestamp) -> String {
     words.extend(view.stopping.map(|cause| format!("stopping: {}", cause.as_str())));
     words.extend(view.next_attempt_at.map(|at| format!("next attempt at {}", seconds(at, start))));
     words.extend(view.waiting_for.as_ref().map(|reason| format!("waiting: {reason}")));
+    words.extend((!view.edits.is_empty()).then(|| format!("edited: {}", view.edits)));
     words.extend((0 < steps_repeated).then(|| format!("{steps_repeated} steps repeated")));
     words.join("; ")
 }

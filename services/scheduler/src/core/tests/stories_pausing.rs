@@ -1,8 +1,11 @@
 //! Jobs that stand still for a while.
 
+use contract::StopCause;
 use expect_test::expect;
+use serde_json::json;
 
-use super::check;
+use super::{Scene, check, rules, scene::START};
+use crate::core::Job;
 
 #[test]
 fn waiting_jobs_stand_still_at_once_and_their_offers_are_refused() {
@@ -383,4 +386,22 @@ fn a_pause_is_kept_over_a_restart() {
             offer b.2 to t4 at 0s
             offered on t4; queued 0s, backing off 0s, running 0s, 0.000000 USD; waiting: a worker that offers t4
     "#]]);
+}
+
+#[test]
+fn an_order_that_an_older_release_has_saved_is_obeyed() {
+    let mut scene = Scene::new(rules());
+    scene.play(&["hello w1 t4", "submit a", "claim w1 a.1"]);
+    let job = scene.core.job(&"a".parse().unwrap()).unwrap();
+    for (saved_for, obeyed) in
+        [(json!(null), StopCause::Cancelled), (json!("early_stopped"), StopCause::EarlyStopped)]
+    {
+        let mut body = serde_json::to_value(job).unwrap();
+        let lease = body["phase"].as_object_mut().unwrap();
+        assert!(lease.remove("stop_at").is_some() && lease.remove("stop_for").is_some());
+        lease.insert("cancelled_at".into(), json!(START));
+        lease.insert("cancelled_for".into(), saved_for);
+        let read: Job = serde_json::from_value(body).unwrap();
+        assert_eq!(read.ordered(), Some(obeyed));
+    }
 }

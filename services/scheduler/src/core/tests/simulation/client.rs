@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use contract::{JobId, SubmitJob, TotalLimits, control::RedriveJob};
+use contract::{
+    JobId, SubmitJob, TotalLimits, WorkerId,
+    control::{DrainMode, DrainWorker, RedriveJob},
+};
 use rand::RngExt;
 use serde_json::{Value, json};
 
 use super::{
     broker::{Asker, Inbox, Line},
     env::{Env, Happening, Work},
+    world::{MACHINES, machine_name},
 };
 use crate::core::{Event, Submission};
 
@@ -21,6 +25,8 @@ pub(super) enum Wish {
     Resume(JobId),
     /// Every job that is paused is to go on, whenever that is.
     LetGo,
+    /// A worker takes nothing new, or does again.
+    Drain(WorkerId, DrainMode),
     Redrive(JobId),
     Remove(JobId),
     Look(JobId),
@@ -31,6 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Plans what is wanted in the course of a history.
 pub(super) fn plan(env: &mut Env) {
+    plan_drains(env);
     let lasts = env.weather.lasts.as_millis() as u64;
     for number in 0..env.weather.jobs {
         let job_id = JobId::new(format!("job-{number}")).expect("a simulated name is valid");
@@ -53,6 +60,19 @@ pub(super) fn plan(env: &mut Env) {
             if env.random.random_range(0..1000) < in_a_thousand {
                 let at = env.between(lasts / 8, lasts * 5 / 4);
                 env.agenda.after(at, Happening::Wish(wish));
+            }
+        }
+    }
+}
+
+/// Plans who is to take nothing new, and when.
+fn plan_drains(env: &mut Env) {
+    let lasts = env.weather.lasts.as_millis() as u64;
+    for machine in 0..MACHINES.len() {
+        for mode in [DrainMode::Finish, DrainMode::HandBack, DrainMode::Undo, DrainMode::Undo] {
+            if env.random.random_range(0..1000) < 70 {
+                let at = env.between(lasts / 8, lasts);
+                env.agenda.after(at, Happening::Wish(Wish::Drain(machine_name(machine), mode)));
             }
         }
     }
@@ -113,16 +133,24 @@ pub(super) fn wish(wish: Wish, env: &mut Env) {
         Wish::LetGo => {
             let paused: Vec<JobId> = env.checks.paused().cloned().collect();
             paused.into_iter().for_each(|job_id| ask(env, Event::Resume(job_id.clone()), job_id));
+            for worker in 0..MACHINES.len() {
+                drain(env, machine_name(worker), DrainMode::Undo);
+            }
             env.agenda.after(PATIENCE, Happening::Wish(Wish::LetGo));
         }
+        Wish::Drain(worker, mode) => drain(env, worker, mode),
         Wish::Remove(job_id) => ask(env, Event::Remove(job_id.clone()), job_id),
         Wish::Look(job_id) => ask(env, Event::Get(job_id.clone()), job_id),
         Wish::Redrive(job_id) => {
             let total = TotalLimits { time: Some(Duration::from_secs(5_000).into()), usd: Some(5.0) };
-            let redrive = RedriveJob { job_id: job_id.clone(), total };
+            let redrive = RedriveJob { total, ..RedriveJob::plain(job_id.clone()) };
             ask(env, Event::Redrive(Box::new(redrive)), job_id);
         }
     }
+}
+
+fn drain(env: &mut Env, worker: WorkerId, mode: DrainMode) {
+    env.ask(Event::Drain(DrainWorker { worker, mode }), Asker::Nobody, PATIENCE);
 }
 
 fn ask(env: &mut Env, event: Event, job_id: JobId) {

@@ -102,7 +102,9 @@ impl Scheduler {
         self.frozen_until = env.agenda.now();
         for job in self.saved.jobs.values_mut() {
             match env.sabotage {
-                Some(Sabotage::RepeatedToken) => job.granted = job.granted.saturating_sub(1),
+                Some(Sabotage::RepeatedToken) if !matches!(job.phase, Phase::Running(_)) => {
+                    job.granted = job.granted.saturating_sub(1);
+                }
                 Some(Sabotage::LostBill) => job.bill = Bill::default(),
                 Some(Sabotage::PaidTwice) => job.ledger.usd *= 2.0,
                 Some(Sabotage::ForgottenPause) if matches!(job.phase, Phase::Paused { .. }) => {

@@ -56,6 +56,8 @@ pub(super) struct Process {
     pub(super) is_replaced: bool,
     pub(super) is_leaving: bool,
     is_welcome: bool,
+    /// Whether it was told to take nothing new.
+    is_draining: bool,
     beats: bool,
     claims: Vec<Held>,
     pub(super) runs: Vec<Run>,
@@ -87,6 +89,7 @@ impl Process {
             is_replaced: false,
             is_leaving: false,
             is_welcome: false,
+            is_draining: false,
             beats: false,
             claims: Vec::new(),
             runs: Vec::new(),
@@ -228,7 +231,7 @@ impl Process {
     }
 
     fn poll(&mut self, env: &mut Env) {
-        if self.is_leaving || !self.is_welcome || !env.broker.reaches(self.line()) {
+        if self.is_leaving || self.is_draining || !self.is_welcome || !env.broker.reaches(self.line()) {
             return;
         }
         while self.runs.len() + self.claims.len() < self.hello.slots as usize {
@@ -268,8 +271,9 @@ impl Process {
             return;
         }
         match (asker, answer) {
-            (Asker::Hello { .. }, Answer::Welcome(_)) => {
+            (Asker::Hello { .. }, Answer::Welcome(welcome)) => {
                 self.is_welcome = true;
+                self.is_draining = welcome.draining;
                 if !std::mem::replace(&mut self.beats, true) {
                     env.plan(self.id, Duration::ZERO, Deed::Beat);
                 }
@@ -285,7 +289,10 @@ impl Process {
                 self.claims.remove(at);
                 match *answer {
                     ClaimAnswer::Granted(grant) => self.begin(grant, took, env),
-                    ClaimAnswer::Refused { .. } => env.plan(self.id, Duration::ZERO, Deed::Poll),
+                    ClaimAnswer::Refused { draining, .. } => {
+                        self.is_draining |= draining;
+                        env.plan(self.id, Duration::ZERO, Deed::Poll);
+                    }
                 }
             }
             (Asker::Heartbeat { runs, .. }, Answer::Heartbeat(answer)) => self.obey(&runs, &answer, env),
@@ -294,6 +301,7 @@ impl Process {
     }
 
     fn obey(&mut self, runs: &[(JobId, u32)], answer: &HeartbeatAnswer, env: &mut Env) {
+        self.is_draining = answer.draining;
         for (run, verdict) in runs.iter().zip(&answer.runs) {
             let number = self.runs.iter().find(|known| known.key() == *run).map(|known| known.number);
             if let (Verdict::Stop { cause }, Some(number)) = (verdict, number) {

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Machines that there always are, so that every job has a place where it can end.
-const MACHINES: [(&str, &str, Tier); 7] = [
+pub(super) const MACHINES: [(&str, &str, Tier); 7] = [
     ("classifier", "t4", Tier::OnDemand),
     ("classifier", "t4", Tier::Spot),
     ("classifier", "l4", Tier::OnDemand),
@@ -42,7 +42,7 @@ impl World {
     pub(super) fn new(seed: u64, sabotage: Option<Sabotage>, journal: Option<Vec<String>>) -> Self {
         let mut env = Env::new(seed, sabotage, journal);
         let machines = MACHINES.iter().enumerate().map(|(number, (workload, gpu, tier))| Hello {
-            worker: WorkerId::new(format!("host-{number}")).expect("a simulated name is valid"),
+            worker: machine_name(number),
             incarnation: contract::Incarnation(uuid::Uuid::nil()),
             workload: workload.parse().expect("a simulated workload is one"),
             gpu: gpu.parse().expect("a simulated class is one"),
@@ -232,6 +232,11 @@ impl World {
             _ => {}
         }
     }
+}
+
+/// What the worker of a machine is called.
+pub(super) fn machine_name(number: usize) -> WorkerId {
+    WorkerId::new(format!("host-{number}")).expect("a simulated name is valid")
 }
 
 fn cut(env: &mut Env, line: Line) {
