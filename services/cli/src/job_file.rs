@@ -99,6 +99,7 @@ mod tests {
         initial_delay = "10s"
         backoff_coefficient = 2.0
         max_delay = "5m"
+        jitter = "equal"
 
         [labels]
         experiment = "baseline"
@@ -131,7 +132,7 @@ mod tests {
         check_refusal(
             r#"{"workload": "dit", "retry": {"max": 3}}"#,
             &expect![[
-                r#"there is no "max" in "retry"; it takes backoff_coefficient, initial_delay, max_delay, max_losses, max_retries"#
+                r#"there is no "max" in "retry"; it takes backoff_coefficient, initial_delay, jitter, max_delay, max_losses, max_retries"#
             ]],
         );
     }

@@ -208,6 +208,22 @@ pub struct RetryOverride {
     /// The longest wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_delay: Option<Seconds>,
+    /// How much of each wait is left to chance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<Jitter>,
+}
+
+/// How much of a wait is left to chance, so that what failed together is not tried again together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Jitter {
+    /// Nothing: each wait is as long as the formula says.
+    #[default]
+    None,
+    /// All of it: from nothing up to what the formula says, evenly.
+    Full,
+    /// Half of it: from half of what the formula says up to all, evenly.
+    Equal,
 }
 
 /// The scheduler has taken a job and will bring it to an end.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use contract::{FailureClass, control::Charge};
 use serde::{Deserialize, Serialize};
 
-use crate::{Left, MAX_ATTEMPT, RetryPolicy};
+use crate::{Chance, Left, RetryPolicy, backoff, jittered};
 
 /// What failures have used up of a job's budgets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -47,8 +47,14 @@ pub enum Decision {
     },
 }
 
-/// Decides what follows an attempt that failed with `class`.
-pub fn decide(class: FailureClass, retry: &RetryPolicy, charged: Charged, left: Left) -> Decision {
+/// Decides what follows an attempt that failed with `class`. `chance` is the attempt's own.
+pub fn decide(
+    class: FailureClass,
+    retry: &RetryPolicy,
+    charged: Charged,
+    left: Left,
+    chance: Chance,
+) -> Decision {
     let (charge, used, most) = match class {
         FailureClass::Permanent => return Decision::GiveUp { exhausted: None },
         FailureClass::Budget => return Decision::GiveUp { exhausted: Some(FailureClass::Budget) },
@@ -62,22 +68,11 @@ pub fn decide(class: FailureClass, retry: &RetryPolicy, charged: Charged, left: 
         return Decision::GiveUp { exhausted: Some(class) };
     }
     let delay = match charge {
-        Charge::Retries | Charge::Losses => backoff(retry, used),
+        Charge::Retries | Charge::Losses => jittered(retry.jitter, backoff(retry, used), chance),
         Charge::Preemptions => Duration::ZERO,
     };
     if left.is_spent() || left.time.is_some_and(|time| time <= delay) {
         return Decision::GiveUp { exhausted: Some(FailureClass::Budget) };
     }
     Decision::Retry { delay, charge }
-}
-
-/// The wait after the failure number `n`, counted from 0: `initial_delay × backoff_coefficient^n`, at most `max_delay`.
-pub fn backoff(retry: &RetryPolicy, n: u32) -> Duration {
-    let initial = retry.initial_delay.as_f64();
-    if initial <= 0.0 {
-        return Duration::ZERO;
-    }
-    let longest = retry.max_delay.as_f64().min(MAX_ATTEMPT.as_secs_f64());
-    let growth = retry.backoff_coefficient.powi(i32::try_from(n).unwrap_or(i32::MAX));
-    Duration::from_secs_f64((initial * growth).min(longest))
 }

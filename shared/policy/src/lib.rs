@@ -3,6 +3,7 @@
 //! [`resolve`] turns a submission into [`Terms`], which hold until the job ends. [`choose()`] picks where the next
 //! attempt runs, [`run_limit`] how long it may, and [`decide()`] what follows when it fails.
 
+mod backoff;
 mod choose;
 mod classify;
 mod cost;
@@ -11,14 +12,16 @@ mod estimate;
 mod forecast;
 mod memory;
 mod owners;
+mod random;
 pub mod sweep;
 mod terms;
 mod types;
 
+pub use backoff::{Chance, backoff, jittered};
 pub use choose::{Choice, Circumstances, Placement, choose, considered, placements};
 pub use classify::{FailureRule, KNOWN_FAILURES, KnownFailure, RULE_CLASSES, known_failure, ruled};
 pub use cost::{Left, RunLimit, affordable, least_usd, run_limit, usd};
-pub use decide::{Charged, Decision, backoff, decide};
+pub use decide::{Charged, Decision, decide};
 pub use estimate::estimate;
 pub use forecast::{auto_limit, remaining, shortfall};
 pub use memory::memory_need;

@@ -264,6 +264,7 @@ fn overridden(policy: RetryPolicy, departures: RetryOverride) -> RetryPolicy {
         initial_delay: departures.initial_delay.unwrap_or(policy.initial_delay),
         backoff_coefficient: departures.backoff_coefficient.unwrap_or(policy.backoff_coefficient),
         max_delay: departures.max_delay.unwrap_or(policy.max_delay),
+        jitter: departures.jitter.unwrap_or(policy.jitter),
     }
 }
 

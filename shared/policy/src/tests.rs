@@ -1,5 +1,6 @@
 //! The policy's promises, against the `rekindle.toml` that ships.
 
+mod backing_off;
 mod choosing;
 mod classifying;
 mod conformance;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::{GpuClass, Profile, Seconds, Tier};
+use contract::{GpuClass, Jitter, Profile, Seconds, Tier};
 use serde::{Deserialize, Serialize};
 
 /// A GPU class's price and size.
@@ -89,6 +89,9 @@ pub struct RetryPolicy {
     pub backoff_coefficient: f64,
     /// The longest wait.
     pub max_delay: Seconds,
+    /// How much of each wait is left to chance.
+    #[serde(default)]
+    pub jitter: Jitter,
     /// How many losses of a worker are forgiven.
     pub max_losses: u32,
 }

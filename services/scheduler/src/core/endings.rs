@@ -7,7 +7,7 @@ use contract::{
     control::Charge,
     events::{DeadLetter, JobEnded, JobRetrying},
 };
-use policy::{Decision, decide};
+use policy::{Chance, Decision, decide};
 
 use super::{
     Command, JobEvent,
@@ -62,7 +62,8 @@ impl Desk {
         if shortage.is_some() {
             left.usd = Some(0.0);
         }
-        match decide(failure.class, &job.terms.retry, job.charged, left) {
+        let chance = Chance::of(&job.id, job.granted);
+        match decide(failure.class, &job.terms.retry, job.charged, left, chance) {
             Decision::Retry { delay, charge } => {
                 job.charge(charge);
                 if failure.class == FailureClass::Oom {

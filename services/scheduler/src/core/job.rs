@@ -259,6 +259,14 @@ impl Job {
         }
     }
 
+    /// When its next attempt is due, while it backs off.
+    pub(crate) fn next_attempt_at(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::BackingOff { due, .. } => Some(due),
+            _ => None,
+        }
+    }
+
     /// Whether spot machines come to nothing for it: one after the other was taken away before it got any further.
     pub(crate) fn is_stuck_on_spot(&self) -> bool {
         let Some([first, .., last]) = self.attempts.last_chunk::<FRUITLESS_PREEMPTIONS>() else {

@@ -34,7 +34,7 @@ pub(super) fn job(job: &Job, desk: &Desk) -> JobView {
         tier: job.placement.tier,
         submitted_at: job.submitted_at,
         ended_at: job.ended_at(),
-        next_attempt_at: None,
+        next_attempt_at: job.next_attempt_at(),
         waiting_for: waiting_for(job, desk),
         run_until: None,
         predicted_finish: foresight::predicted_finish(job),
@@ -56,10 +56,13 @@ pub(super) fn job(job: &Job, desk: &Desk) -> JobView {
             view.stopping = lease.stop(now).map(|(cause, _)| cause);
             view.run_until = Some(lease.limit_at());
         }
-        Phase::BackingOff { due, .. } => view.next_attempt_at = Some(*due),
         Phase::Dead { failure, .. } => view.failure = Some(failure.clone()),
         Phase::Succeeded { result, .. } => view.result = Some(result.clone()),
-        Phase::Queued | Phase::Offered { .. } | Phase::Paused { .. } | Phase::Cancelled { .. } => {}
+        Phase::Queued
+        | Phase::Offered { .. }
+        | Phase::Paused { .. }
+        | Phase::BackingOff { .. }
+        | Phase::Cancelled { .. } => {}
     }
     fit(&mut view);
     view
@@ -115,6 +118,7 @@ pub(crate) fn summary(job: &Job, now: Timestamp) -> JobSummary {
         usd: job.spent(now),
         submitted_at: job.submitted_at,
         ended_at: job.ended_at(),
+        next_attempt_at: job.next_attempt_at(),
         failure: match &job.phase {
             Phase::Dead { failure, .. } => Some(failure.class),
             _ => None,

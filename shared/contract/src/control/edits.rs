@@ -111,6 +111,7 @@ fn later(before: RetryOverride, now: RetryOverride) -> RetryOverride {
         initial_delay: now.initial_delay.or(before.initial_delay),
         backoff_coefficient: now.backoff_coefficient.or(before.backoff_coefficient),
         max_delay: now.max_delay.or(before.max_delay),
+        jitter: now.jitter.or(before.jitter),
     }
 }
 

@@ -2,7 +2,6 @@
 
 mod halving;
 mod likeness;
-mod random;
 mod space;
 
 pub use halving::{Race, is_better, race, rungs_reached};

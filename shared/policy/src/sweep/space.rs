@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use contract::sweep::{Distribution, MAX_TRIALS, Search};
 use serde_json::{Map, Value};
 
-use super::random::{below, unit};
+use crate::random::{below, unit};
 
 /// A search that has no trials, too many, or none that can be drawn.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use contract::{FailureClass, StopCause};
+use contract::{FailureClass, Jitter, JobId, StopCause};
 use proptest::prelude::*;
 
 use super::classifier;
 use crate::{
-    Charged, Choice, Decision, Left, Placement, RetryPolicy, affordable, backoff, decide, estimate,
+    Chance, Charged, Choice, Decision, Left, Placement, RetryPolicy, affordable, backoff, decide, estimate,
     least_usd, run_limit, usd,
 };
 
@@ -25,9 +25,14 @@ fn charged(retries: u32, losses: u32, preemptions: u32) -> Charged {
     Charged { retries, losses, preemptions }
 }
 
+/// Some attempt's.
+fn chance() -> Chance {
+    Chance::of(&JobId::new("job").unwrap(), 1)
+}
+
 /// One line of the table: a failure, what was charged before, and what follows.
 fn check(class: FailureClass, before: Charged, expected: &str) {
-    let found = match decide(class, &classifier().retry, before, Left::default()) {
+    let found = match decide(class, &classifier().retry, before, Left::default(), chance()) {
         Decision::Retry { delay, charge } => format!("{charge:?} after {} s", delay.as_secs_f64()),
         Decision::GiveUp { exhausted: Some(budget) } => format!("dead: no {budget} left"),
         Decision::GiveUp { exhausted: None } => "dead".into(),
@@ -53,7 +58,7 @@ fn each_class_has_its_consequence() {
 #[test]
 fn no_retry_is_promised_that_the_total_does_not_allow() {
     let retry = classifier().retry;
-    let after = |left| decide(FailureClass::Transient, &retry, Charged::default(), left);
+    let after = |left| decide(FailureClass::Transient, &retry, Charged::default(), left, chance());
     let dead = Decision::GiveUp { exhausted: Some(FailureClass::Budget) };
     assert_eq!(after(Left { time: Some(Duration::from_secs(10)), usd: None }), dead);
     assert_eq!(after(Left { time: None, usd: Some(0.0) }), dead);
@@ -98,6 +103,7 @@ fn any_retry() -> impl Strategy<Value = RetryPolicy> {
             initial_delay: Duration::from_secs_f64(initial).into(),
             backoff_coefficient,
             max_delay: Duration::from_secs_f64(longest).into(),
+            jitter: Jitter::None,
             max_losses,
         },
     )
@@ -119,7 +125,7 @@ proptest! {
     ) {
         let mut charged = Charged::default();
         for class in failures {
-            match decide(class, &retry, charged, Left::default()) {
+            match decide(class, &retry, charged, Left::default(), chance()) {
                 Decision::Retry { charge, .. } => charged.add(charge),
                 Decision::GiveUp { .. } => break,
             }

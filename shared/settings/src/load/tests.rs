@@ -99,7 +99,7 @@ fn misspelt_keys_are_named() {
         &expect![[r#"
             unknown field `keep_lats`, expected one of `url`, `keep_last`, `sweep_after` for key `checkpoints`
             unknown field `checkpoint`, expected one of `broker`, `data`, `checkpoints`, `scheduler`, `worker`, `telemetry`, `gpu`, `workloads`, `owners`, `failure_rules`
-            unknown field `retries`, expected one of `max_retries`, `initial_delay`, `backoff_coefficient`, `max_delay`, `max_losses` for key `workloads.classifier.retry`
+            unknown field `retries`, expected one of `max_retries`, `initial_delay`, `backoff_coefficient`, `max_delay`, `jitter`, `max_losses` for key `workloads.classifier.retry`
         "#]],
     );
     let variable = with_variables(&["REKINDLE__DATA__RUTS=5s"]);

@@ -47,6 +47,44 @@ fn retries_back_off_and_run_out() {
 }
 
 #[test]
+fn jitter_follows_from_the_job_and_the_attempt() {
+    check(expect![[r#"
+        hello w1 t4
+        submit a retry.jitter=full
+            tell queued a
+            accepted
+            offer a.1 to t4 at 0s
+        claim w1 a.1
+            tell leased a.1 by w1
+            grant a.1 for 1h (timeout)
+        ended w1 a.1 transient
+            tell retrying a.1 at 9.416s, after transient: it went wrong
+            offer a.2 to t4 at 9.416s
+        get a
+            backing_off on t4; queued 0s, backing off 0s, running 0s, 0.000000 USD; next attempt at 9.416s
+        claim w1 a.2
+            tell leased a.2 by w1
+            grant a.2 for 1h (timeout)
+        ended w1 a.2 transient
+            tell retrying a.2 at 17.412s, after transient: it went wrong
+            offer a.3 to t4 at 17.412s
+        submit b retry.jitter=equal
+            tell queued b
+            accepted
+            offer b.1 to t4 at 0s
+        claim w1 b.1
+            tell leased b.1 by w1
+            grant b.1 for 1h (timeout)
+        ended w1 b.1 transient
+            tell retrying b.1 at 9.551s, after transient: it went wrong
+            offer b.2 to t4 at 9.551s
+        restart
+        get b
+            backing_off on t4; queued 0s, backing off 0s, running 0s, 0.000000 USD; next attempt at 9.551s
+    "#]]);
+}
+
+#[test]
 fn what_cannot_be_mended_is_dead_at_once() {
     check(expect![[r#"
         hello w1 t4

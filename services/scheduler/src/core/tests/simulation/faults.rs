@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contract::{Month, Seconds, Timestamp};
+use contract::{Jitter, Month, Seconds, Timestamp};
 use policy::{DEFAULT_OWNER, GpuPrice, OwnerPolicy};
 use rand::{Rng, RngExt};
 
@@ -122,6 +122,7 @@ impl Weather {
         for workload in rules.workloads.values_mut() {
             workload.concurrency = random.random_range(1..=4);
             workload.retry.initial_delay = Seconds::new(random.random_range(0.0..8.0)).unwrap_or_default();
+            workload.retry.jitter = [Jitter::None, Jitter::Full, Jitter::Equal][random.random_range(0..3)];
         }
         for owner in ["ada", DEFAULT_OWNER] {
             let concurrency = random.random::<bool>().then(|| random.random_range(1..=3));

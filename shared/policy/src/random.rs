@@ -1,13 +1,13 @@
-//! Numbers that follow from a seed, a trial's number and a parameter's name, and from nothing else: a parameter that is
-//! added or left out changes no other.
+//! Numbers that follow from a seed, a number and a name, and from nothing else: the same whenever they are asked for, and
+//! what is added or left out beside them changes none.
 
 /// An even draw from 0 to 1, 1 left out, with 53 bits.
-pub(super) fn unit(seed: u64, number: u32, name: &str) -> f64 {
+pub(crate) fn unit(seed: u64, number: u32, name: &str) -> f64 {
     (bits(seed, number, name) >> 11) as f64 / (1u64 << 53) as f64
 }
 
 /// An even draw from 0 to `count`, that left out.
-pub(super) fn below(count: u128, seed: u64, number: u32, name: &str) -> u128 {
+pub(crate) fn below(count: u128, seed: u64, number: u32, name: &str) -> u128 {
     (u128::from(bits(seed, number, name)) * count) >> 64
 }
 
