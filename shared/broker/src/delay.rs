@@ -6,12 +6,17 @@
 use std::time::Duration;
 
 /// The shortest delay, and the unit of all others.
-pub(crate) const TICK: Duration = Duration::from_millis(125);
+pub(crate) const TICK: Duration = Duration::from_millis(25);
 
-/// How many levels there are; together they reach 36 hours.
-pub(crate) const LEVELS: u32 = 20;
+/// How many levels there are; together they reach 29 hours.
+pub(crate) const LEVELS: u32 = 22;
 
 const LONGEST: u64 = (1 << LEVELS) - 1;
+
+/// Longer delays than this many ticks, 12.8 s, leave out the three lowest levels, each of which would cost the broker a
+/// write: 200 ms are little beside them.
+const FINE: u64 = 512;
+const COARSE: u64 = 8;
 
 /// Where a delayed message starts, and with which key.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,7 +27,7 @@ pub(crate) struct Route {
     pub(crate) routing_key: String,
 }
 
-/// The way through the levels that takes `delay`, rounded up to a tick; `None` when there is nothing to wait for.
+/// The way through the levels that takes `delay`, rounded up to 25 ms, or to 200 ms where it is long; `None` when there is nothing to wait for.
 /// Longer delays than all levels together are cut to that.
 pub(crate) fn route(delay: Duration, target: &str) -> Option<Route> {
     let ticks = ticks(delay);
@@ -31,13 +36,13 @@ pub(crate) fn route(delay: Duration, target: &str) -> Option<Route> {
     Some(Route { level, routing_key: words.chain([target]).collect() })
 }
 
-/// The target's key in the key of a message that may have been delayed.
+/// The target's key in the key of a message that may have been delayed, whatever number of levels it passed.
 pub(crate) fn target(routing_key: &str) -> &str {
-    let words = LEVELS as usize * 2;
-    match routing_key.split_at_checked(words) {
-        Some((levels, target)) if is_levels(levels) => target,
-        _ => routing_key,
+    let mut target = routing_key;
+    while let Some(rest) = target.strip_prefix("0.").or_else(|| target.strip_prefix("1.")) {
+        target = rest;
     }
+    target
 }
 
 /// The binding pattern for messages whose word for `level` is `word`.
@@ -53,11 +58,9 @@ pub(crate) fn wait(level: u32) -> Duration {
 
 fn ticks(delay: Duration) -> u64 {
     let ticks = delay.as_nanos().div_ceil(TICK.as_nanos());
-    u64::try_from(ticks).unwrap_or(LONGEST).min(LONGEST)
-}
-
-fn is_levels(text: &str) -> bool {
-    text.as_bytes().chunks(2).all(|word| matches!(word, [b'0' | b'1', b'.']))
+    let ticks = u64::try_from(ticks).unwrap_or(LONGEST);
+    let rounded = if ticks <= FINE { ticks } else { ticks.div_ceil(COARSE).saturating_mul(COARSE) };
+    rounded.min(LONGEST)
 }
 
 #[cfg(test)]
@@ -74,12 +77,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn levels_add_up_to_the_delay_rounded_up(millis in 1_u64..36 * 3_600 * 1_000) {
+        fn levels_add_up_to_the_delay_rounded_up(millis in 1_u64..28 * 3_600 * 1_000) {
             let delay = Duration::from_millis(millis);
             let route = route(delay, "work.classifier.t4.spot").expect("there is something to wait for");
 
-            prop_assert_eq!(waited(&route), Duration::from_millis(millis.div_ceil(125) * 125));
+            let unit = if millis <= 12_800 { 25 } else { 200 };
+            prop_assert_eq!(waited(&route), Duration::from_millis(millis.div_ceil(unit) * unit));
             prop_assert_eq!(target(&route.routing_key), "work.classifier.t4.spot");
+        }
+
+        #[test]
+        fn rounding_costs_25_ms_or_a_fiftieth(millis in 1_u64..24 * 3_600 * 1_000) {
+            let delay = Duration::from_millis(millis);
+            let late = waited(&route(delay, "t").expect("there is something to wait for")) - delay;
+            prop_assert!(late < Duration::from_millis(25).max(delay / 50), "{:?}", late);
         }
 
         #[test]
@@ -101,15 +112,16 @@ mod tests {
 
     #[test]
     fn keys_read_as_binary() {
-        let route = route(Duration::from_millis(600), "t").expect("there is something to wait for");
+        let route = route(Duration::from_millis(110), "t").expect("there is something to wait for");
         assert_eq!(route.level, 2);
-        assert_eq!(route.routing_key, format!("{}1.0.1.t", "0.".repeat(17)));
+        assert_eq!(route.routing_key, format!("{}1.0.1.t", "0.".repeat(19)));
     }
 
     #[test]
     fn a_key_that_was_not_delayed_is_its_own_target() {
         assert_eq!(target("work.classifier.t4.spot"), "work.classifier.t4.spot");
         assert_eq!(target(""), "");
+        assert_eq!(target("0.1.1.work.dit.a100.spot"), "work.dit.a100.spot");
         assert_eq!(
             target("ümläute.ümläute.ümläute.ümläute.ümläute."),
             "ümläute.ümläute.ümläute.ümläute.ümläute."

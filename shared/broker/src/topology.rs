@@ -137,9 +137,9 @@ pub fn work_queue(name: &str) -> Topology {
     }
 }
 
-/// The exchange of a delay level, which has the name of its queue.
+/// The exchange of a delay level, which has the name of its queue and tells how many milliseconds it holds a message.
 pub(crate) fn delay_exchange(level: u32) -> String {
-    format!("rekindle.delay.{level}")
+    format!("rekindle.delay.{}", delay::wait(level).as_millis())
 }
 
 fn exchanges() -> Vec<Exchange> {

@@ -3,6 +3,7 @@
 mod consume;
 mod delay;
 mod faults;
+mod pending;
 mod publish;
 mod requests;
 mod support;
