@@ -73,7 +73,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> anyhow::Result<
     served
 }
 
-fn rules(settings: &Settings) -> Rules {
+pub(crate) fn rules(settings: &Settings) -> Rules {
     let scheduler = &settings.scheduler;
     Rules {
         workloads: settings.workloads.clone(),
