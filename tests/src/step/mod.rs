@@ -21,6 +21,9 @@ pub const NOP: &str = "nop";
 /// The name of the artifact that a run leaves behind.
 pub const ARTIFACT: &str = "weights";
 
+/// The name of the figure that a step job reports.
+pub const SCORE: &str = "score";
+
 /// What a step job does.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,6 +42,12 @@ pub struct StepParams {
     /// Checkpoint after every so many steps and wait until it is committed, so that a test knows what there is.
     #[serde(default)]
     pub commit_every: u64,
+    /// Report a figure after every so many steps.
+    #[serde(default)]
+    pub report_every: u64,
+    /// The figure, under the name [`SCORE`].
+    #[serde(default)]
+    pub score: f64,
     /// Where it fails.
     #[serde(default)]
     pub faults: Vec<Fault>,

@@ -7,7 +7,7 @@ use contract::{
 };
 use worker::{Control, Run, RunError, Snapshot, Trainer};
 
-use super::{ARTIFACT, Fault, How, NOP, StepParams, WORKLOAD, Weights};
+use super::{ARTIFACT, Fault, How, NOP, SCORE, StepParams, WORKLOAD, Weights};
 use crate::hold::{Hold, Part};
 
 /// Trains hash chains.
@@ -61,6 +61,9 @@ impl Trainer for StepTrainer {
                 steps_total: Some(params.steps),
                 ..Progress::default()
             });
+            if is_due(params.report_every, finished) {
+                control.metrics(finished, BTreeMap::from([(SCORE.into(), params.score)]));
+            }
 
             let by_steps = is_due(params.checkpoint_every, finished);
             let and_wait = is_due(params.commit_every, finished);

@@ -16,5 +16,6 @@ mod in_time;
 mod lines;
 mod scheduler_deaths;
 mod store_deaths;
+mod sweeps;
 mod telemetry;
 mod trainer_deaths;

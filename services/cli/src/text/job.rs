@@ -80,6 +80,7 @@ fn state(job: &JobView, clock: &Clock) -> String {
         _ => name,
     }];
     parts.extend(job.stopping.map(|cause| format!("told to stop: {}", cause.as_str())));
+    parts.extend(job.cause.map(|cause| format!("{} by its sweep", cause.as_str().replace('_', " "))));
     parts.extend(job.next_attempt_at.map(|at| format!("next attempt at {}", clock.moment_and_distance(at))));
     parts.extend(job.waiting_for.clone());
     parts.join(", ")

@@ -3,5 +3,6 @@
 mod command;
 mod jobs;
 mod scheduler;
+mod sweeps;
 mod up;
 mod waiting;

@@ -13,20 +13,27 @@ use contract::{
     },
     events::Event,
     names::{CHECKPOINT_REQUESTS, SCHEDULER_JOBS, SCHEDULER_REQUESTS},
+    sweep::SweepView,
 };
 use serde_json::Value;
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::command::World;
+use crate::{command::World, sweeps};
 
 /// Answers until it is dropped.
 pub(crate) struct Scheduler {
     broker: Broker,
-    jobs: Arc<Mutex<Vec<JobView>>>,
+    known: Arc<Mutex<Known>>,
     /// The kinds of what it is asked, as it is asked.
     pub(crate) asked: mpsc::UnboundedReceiver<String>,
     _answering: JoinSet<()>,
+}
+
+/// What it knows by heart.
+struct Known {
+    jobs: Vec<JobView>,
+    sweep: SweepView,
 }
 
 /// One of the contract's examples.
@@ -52,14 +59,14 @@ impl Scheduler {
             name: "test".into(),
         };
         let broker = Broker::connect(options, &CancellationToken::new()).await.unwrap();
-        let jobs = Arc::new(Mutex::new(jobs));
+        let known = Arc::new(Mutex::new(Known { jobs, sweep: golden() }));
         let (ask, asked) = mpsc::unbounded_channel();
         let mut answering = JoinSet::new();
         for queue in [SCHEDULER_REQUESTS, SCHEDULER_JOBS, CHECKPOINT_REQUESTS] {
             let consumer = broker.consume(queue, 10).await.unwrap();
-            answering.spawn(answer(broker.clone(), consumer, jobs.clone(), ask.clone()));
+            answering.spawn(answer(broker.clone(), consumer, known.clone(), ask.clone()));
         }
-        Self { broker, jobs, asked, _answering: answering }
+        Self { broker, known, asked, _answering: answering }
     }
 
     /// Waits until it is asked something of this kind.
@@ -71,8 +78,13 @@ impl Scheduler {
         self.broker.publish(Outgoing::event(event)).await.unwrap();
     }
 
+    /// Changes the one sweep that it knows.
+    pub(crate) fn change_sweep(&self, change: impl FnOnce(&mut SweepView)) {
+        change(&mut self.known.lock().unwrap().sweep);
+    }
+
     pub(crate) fn set_state(&self, id: &JobId, state: JobState) {
-        let mut jobs = self.jobs.lock().unwrap();
+        let jobs = &mut self.known.lock().unwrap().jobs;
         jobs.iter_mut().find(|job| job.job_id == *id).unwrap().state = state;
     }
 }
@@ -80,14 +92,14 @@ impl Scheduler {
 async fn answer(
     broker: Broker,
     mut consumer: Consumer,
-    jobs: Arc<Mutex<Vec<JobView>>>,
+    known: Arc<Mutex<Known>>,
     ask: mpsc::UnboundedSender<String>,
 ) {
     while let Some(delivery) = consumer.next().await {
         let to = delivery.reply_to.clone().expect("the command waits for an answer");
         let value: Value = serde_json::from_slice(&delivery.body).unwrap();
         let kind = value["kind"].as_str().unwrap().to_owned();
-        let reply = reply(&to, &kind, value, &mut jobs.lock().unwrap());
+        let reply = reply(&to, &kind, value, &mut known.lock().unwrap());
         broker.publish(reply).await.unwrap();
         delivery.settle(Disposition::Ack).await;
         // The test may have heard enough.
@@ -95,7 +107,8 @@ async fn answer(
     }
 }
 
-fn reply(to: &ReplyTo, kind: &str, value: Value, jobs: &mut Vec<JobView>) -> Outgoing {
+fn reply(to: &ReplyTo, kind: &str, value: Value, known: &mut Known) -> Outgoing {
+    let Known { jobs, sweep } = known;
     let id: Option<JobId> = serde_json::from_value(value["job_id"].clone()).ok();
     let known = jobs.iter_mut().find(|job| Some(&job.job_id) == id.as_ref());
     let change = |state| match known {
@@ -153,6 +166,7 @@ fn reply(to: &ReplyTo, kind: &str, value: Value, jobs: &mut Vec<JobView>) -> Out
             jobs.retain(|job| Some(&job.job_id) != id.as_ref());
             Outgoing::reply(to, &contract::lease::Done {})
         }
+        kind if kind.starts_with("sweep.") => sweeps::reply(to, kind, &value, sweep),
         other => panic!("the command asked {other}"),
     }
 }

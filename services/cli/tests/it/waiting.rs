@@ -129,7 +129,7 @@ async fn following_the_log_ends_with_the_job() {
     assert_eq!((finished.code, finished.stdout.lines().count()), (Some(0), 3), "{finished:?}");
 }
 
-fn interrupt(process: Option<u32>) {
+pub(crate) fn interrupt(process: Option<u32>) {
     let process = nix::unistd::Pid::from_raw(i32::try_from(process.unwrap()).unwrap());
     nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGINT).unwrap();
 }

@@ -1,7 +1,7 @@
 //! Sweeps as others see them, small enough for one message.
 
 use contract::{
-    MAX_MESSAGE_BYTES, StopCause, SweepView,
+    MAX_MESSAGE_BYTES, StopCause, SubmitSweep, SweepView,
     control::JobState,
     sweep::{BestTrial, SweepState, SweepSummary, TrialView},
 };
@@ -19,7 +19,7 @@ impl Core {
         let numbers = after.saturating_add(1)..=sweep.count;
         let mut view = SweepView {
             summary: self.sweep_summary(sweep),
-            submission: sweep.submission.clone(),
+            submission: SubmitSweep { max_usd: sweep.max_usd, ..sweep.submission.clone() },
             trials: Vec::new(),
             more: false,
         };
