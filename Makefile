@@ -54,6 +54,13 @@ simulate: setup ## Play the scheduler through random histories (HISTORIES=number
 	$(if $(SEED),REKINDLE_SIMULATION_SEED=$(SEED)) REKINDLE_SIMULATION_HISTORIES=$(HISTORIES) \
 		cargo test --package scheduler --lib every_history_keeps_the_promises $(if $(SEED),-- --nocapture)
 
+# How long a storm lasts.
+MINUTES ?= 3
+.PHONY: storm
+storm: setup ## Run real programs through everything that can go wrong at random (MINUTES=number, SEED=number)
+	cargo build --package scheduler --package checkpoint-store --package system-tests --bins
+	target/debug/storm --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
 .PHONY: check
 check: setup ## Look at formatting, lints, documentation and licences
 	cargo fmt --all --check

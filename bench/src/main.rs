@@ -2,8 +2,10 @@
 //!
 //! `bench` measures everything; `bench throughput recovery` only these. Every table shows both sides and their ratio.
 
+mod backoff;
 mod bare;
 mod checkpoint;
+mod decisions;
 mod figures;
 mod machine;
 mod pytorch;
@@ -16,7 +18,7 @@ mod up;
 use anyhow::bail;
 
 /// What can be measured, in the order of the page.
-const SECTIONS: [&str; 5] = ["throughput", "recovery", "up", "checkpoint", "step"];
+const SECTIONS: [&str; 7] = ["throughput", "decisions", "backoff", "recovery", "up", "checkpoint", "step"];
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -29,6 +31,8 @@ async fn main() -> anyhow::Result<()> {
             eprintln!("measures {section}");
             let table = match section {
                 "throughput" => throughput::measure().await?,
+                "decisions" => decisions::measure()?,
+                "backoff" => backoff::measure().await?,
                 "recovery" => recovery::measure().await?,
                 "up" => up::measure().await?,
                 "checkpoint" => checkpoint::measure().await?,

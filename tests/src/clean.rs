@@ -82,7 +82,7 @@ impl System {
     }
 
     /// The weights that a job left behind.
-    fn weights(&self, job: &JobId) -> String {
+    pub(crate) fn weights(&self, job: &JobId) -> String {
         let file = self.path().join(format!("checkpoints/jobs/{job}/artifacts/{ARTIFACT}"));
         std::fs::read_to_string(&file)
             .unwrap_or_else(|error| panic!("cannot read {}: {error}", file.display()))

@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use broker::Broker;
 use contract::{Message, decode, kind_of};
+use rand::{rngs::StdRng, seq::IteratorRandom};
+use serde_json::Value;
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::wait::wait_for;
@@ -23,6 +25,15 @@ pub(crate) struct Told {
     pub(crate) kind: String,
     /// The message.
     pub(crate) body: Vec<u8>,
+}
+
+impl Told {
+    /// The key under which it was told: `attempt.JOB.ended`.
+    fn routing_key(&self) -> Option<String> {
+        let message: Value = serde_json::from_slice(&self.body).ok()?;
+        let (subject, event) = self.kind.split_once('.')?;
+        Some(format!("{subject}.{}.{event}", message["job_id"].as_str()?))
+    }
 }
 
 impl Events {
@@ -54,6 +65,14 @@ impl Events {
     /// The first event of its kind for which `is_it` holds, now or later.
     pub async fn first<M: Message>(&self, is_it: impl Fn(&M) -> bool) -> M {
         wait_for(M::KIND, async || self.all::<M>().into_iter().find(&is_it)).await
+    }
+
+    /// Some of the events so far whose kind begins with `prefix`: each one's routing key and body.
+    pub(crate) fn sample(&self, prefix: &str, count: usize, random: &mut StdRng) -> Vec<(String, Vec<u8>)> {
+        let record = self.record.lock().expect("nothing panics while it holds the record");
+        let told = record.iter().filter(|told| told.kind.starts_with(prefix));
+        let chosen = told.sample(random, count);
+        chosen.into_iter().filter_map(|told| Some((told.routing_key()?, told.body.clone()))).collect()
     }
 
     /// Waits for one more event than `seen`, and says how many there are then.

@@ -14,6 +14,7 @@ mod jobs;
 mod process;
 mod program;
 pub mod step;
+pub mod storm;
 mod system;
 mod wait;
 
