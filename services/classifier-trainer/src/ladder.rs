@@ -27,6 +27,7 @@ const MOST_WORDS: usize = 300;
 pub(crate) struct Ladder<'a> {
     pub(crate) memory: &'a dyn Memory,
     batch_size: Cell<u64>,
+    asked: u32,
     parts: Cell<u32>,
 }
 
@@ -37,8 +38,8 @@ pub(crate) struct OutOfMemory(String);
 impl<'a> Ladder<'a> {
     /// The top of the ladder: a batch in as many parts as the parameters say.
     pub(crate) fn new(memory: &'a dyn Memory, params: &ClassifierParams) -> Self {
-        let (batch_size, parts) = (Cell::new(params.batch_size.into()), Cell::new(params.accumulation));
-        Self { memory, batch_size, parts }
+        let (batch_size, asked) = (Cell::new(params.batch_size.into()), params.accumulation);
+        Self { memory, batch_size, asked, parts: Cell::new(asked) }
     }
 
     /// Takes note that a batch has this many images, fewer perhaps than the parameters say.
@@ -51,9 +52,14 @@ impl<'a> Ladder<'a> {
         self.parts.get()
     }
 
-    /// Goes down to as many parts as an earlier attempt needed.
+    /// Parts that a batch is computed in, where those are more than the parameters say.
+    pub(crate) fn parts_needed(&self) -> Option<u32> {
+        Some(self.parts()).filter(|parts| self.asked < *parts)
+    }
+
+    /// Goes down to as many parts as an earlier attempt needed, or as many as there can be.
     pub(crate) fn at_least(&self, parts: u32) {
-        self.parts.set(self.parts().max(parts));
+        self.parts.set(self.parts().max(parts.min(most_parts(self.batch_size.get()))));
     }
 
     /// Says what memory is taken for next.
@@ -109,8 +115,12 @@ impl<'a> Ladder<'a> {
 
 /// Twice as many parts, or as many as leave each enough images; `None` when it has no more than that already.
 fn more_parts(batch_size: u64, parts: u32) -> Option<u32> {
-    let most = u32::try_from(batch_size / FEWEST_IMAGES).unwrap_or(u32::MAX);
-    Some(parts.saturating_mul(2).min(most)).filter(|more| parts < *more)
+    Some(parts.saturating_mul(2).min(most_parts(batch_size))).filter(|more| parts < *more)
+}
+
+/// The most parts that leave each enough images.
+fn most_parts(batch_size: u64) -> u32 {
+    u32::try_from(batch_size / FEWEST_IMAGES).unwrap_or(u32::MAX)
 }
 
 /// The words of a panic, which is how libtorch reports.

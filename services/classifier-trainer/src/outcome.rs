@@ -103,6 +103,7 @@ fn metrics(task: &Task<'_>, state: &State, best: usize, pace: &Pace) -> BTreeMap
     metrics.insert("best_epoch".into(), (best + 1) as f64);
     metrics.insert("epochs".into(), state.history.len() as f64);
     metrics.insert("unreadable_images".into(), task.images.unreadable as f64);
+    metrics.extend(task.ladder.memory.peak_mib().map(|mib| ("peak_memory_mib".into(), mib as f64)));
     metrics.extend(pace.images_per_second(&task.plan).map(|speed| ("images_per_second".into(), speed)));
     metrics
 }

@@ -59,6 +59,7 @@ pub(crate) fn train(
     })?;
     let plan = Plan::new(params, images.train.files().len())?;
     ladder.set_batch_size(plan.batch_size);
+    ladder.at_least(run.grant.micro_batches.unwrap_or(1));
     let identity = Identity::new(params, &images);
     let task = Task { run, params, images: &images, plan, ladder, identity, device: torch::device() };
     let mut state = task.begin(threads, control)?;
@@ -107,7 +108,10 @@ impl Task<'_> {
     fn begin(&self, threads: u32, control: &mut dyn Control) -> Result<State, RunError> {
         let mut state = State::fresh(self.params, self.images.classes.len(), threads, self.device);
         if let Some(resume) = &self.run.resume {
-            self.ladder.at_least(self.identity.restore(&resume.path, &mut state)?);
+            let saved = self.identity.restore(&resume.path, &mut state)?;
+            if self.run.grant.micro_batches.is_none() {
+                self.ladder.at_least(saved);
+            }
         } else if let Some(weights) = &self.params.init_from {
             control.note(init_from::load(&state.model, weights, &self.run.data_roots)?);
         }
@@ -245,7 +249,9 @@ impl Task<'_> {
             epoch: Some(state.history.len() as u32),
             loss: pace.loss,
             steps_per_second: pace.steps_per_second(),
-            checkpoint_step: None,
+            micro_batches: self.ladder.parts_needed(),
+            peak_memory_mib: self.ladder.memory.peak_mib(),
+            ..Progress::default()
         }
     }
 }

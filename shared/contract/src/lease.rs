@@ -180,6 +180,10 @@ pub struct Grant {
     pub hang_limit: Seconds,
     /// The class's price per hour, in US dollars.
     pub usd_per_hour: f64,
+    /// How many micro-batches to compute each step in, because an earlier attempt ran out of memory with fewer on this
+    /// class or a larger one; 1 when it did on smaller ones only. Absent: as the checkpoint or the parameters say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub micro_batches: Option<u32>,
 }
 
 /// How far a run is. Numbers that are not finite are left out.
@@ -202,6 +206,12 @@ pub struct Progress {
     /// The step of the last checkpoint that was committed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint_step: Option<u64>,
+    /// How many micro-batches each step is computed in, where memory ran out with as many as the parameters say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub micro_batches: Option<u32>,
+    /// The most device memory that the trainer's process held so far, in MiB (on a CPU, main memory).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory_mib: Option<u64>,
 }
 
 /// A trainer says, every few seconds, that it lives and how far its runs are. The answer renews their leases.

@@ -83,13 +83,11 @@ fn job() -> Job {
     job
 }
 
-/// The bytes of a run that computes in parts of `images` from `step` on: it was stopped there, and the one that goes on
-/// never begins anything larger.
-fn in_smaller_parts_from(step: u64, images: i64) -> Vec<u8> {
+/// The bytes of a run that was stopped at `step` and told to go on in so many parts.
+fn in_parts_from(step: u64, parts: u32) -> Vec<u8> {
     let job = job();
     let whole = (0 < step).then(|| job.attempt(None, StopAt::Step(step, StopCause::Preempted)));
-    let memory = scarce(as_cuda_says, move |demand| demand.work == Work::Forward && images < demand.images);
-    let job = job.in_memory(memory);
+    let job = job.granted(parts);
     job.attempt(whole.as_ref().and_then(Attempt::latest), StopAt::Never).final_bytes()
 }
 
@@ -112,7 +110,7 @@ fn a_step_that_runs_out_of_memory_is_taken_again_in_smaller_parts_and_nothing_el
         assert_eq!(memory.caches_dropped.load(Ordering::Relaxed), 1);
         let parts = [(0, 8), (1, 8), (2, 8), (2, 4), (2, 4), (3, 4), (3, 4)];
         assert_eq!(memory.parts(), parts, "{work:?}: no step is done again but the one that failed");
-        assert!(attempt.final_bytes() == in_smaller_parts_from(2, 4), "{work:?}");
+        assert!(attempt.final_bytes() == in_parts_from(2, 2), "{work:?}");
     }
 }
 
@@ -129,7 +127,7 @@ fn a_later_part_that_fails_takes_the_earlier_ones_with_it() {
     let attempt = job.attempt(None, StopAt::Never);
     let parts = memory.parts();
     assert_eq!(&parts[..8], [(0, 8), (1, 8), (1, 4), (1, 4), (1, 2), (1, 2), (1, 2), (1, 2)]);
-    assert!(attempt.final_bytes() == in_smaller_parts_from(1, 2));
+    assert!(attempt.final_bytes() == in_parts_from(1, 4));
 }
 
 #[test]
@@ -145,7 +143,7 @@ fn an_optimiser_that_runs_out_of_memory_begins_the_attempt_again() {
         ["out of memory with 8 images at a time; the attempt begins again with 4 at a time"]
     );
     assert_eq!(memory.parts()[..6], [(0, 8), (1, 8), (0, 4), (0, 4), (1, 4), (1, 4)]);
-    assert!(attempt.final_bytes() == in_smaller_parts_from(0, 4));
+    assert!(attempt.final_bytes() == in_parts_from(0, 2));
 }
 
 #[test]
@@ -176,16 +174,26 @@ fn the_ladder_ends_where_a_norm_sees_two_images_and_names_the_peak() {
 }
 
 #[test]
-fn parts_that_were_needed_stay_with_the_checkpoint() {
-    let memory = scarce(as_cuda_says, |demand| demand.work == Work::Backward && 4 < demand.images);
+fn parts_that_were_needed_are_told_and_kept_unless_the_scheduler_knows_better() {
+    let memory = scarce(as_cuda_says, |demand| {
+        demand.work == Work::Backward && demand.step == 1 && 4 < demand.images
+    });
     let job = job().in_memory(memory);
-    let stopped = job.attempt(None, StopAt::Step(1, StopCause::Preempted));
+    let stopped = job.attempt(None, StopAt::Step(2, StopCause::Preempted));
     assert!(matches!(stopped.outcome, Err(RunError::Stopped(StopCause::Preempted))));
-    assert_eq!(stopped.recorder.checkpoints, [(1, CheckpointRole::Periodic)]);
-    let ample = scarce(as_cuda_says, |_| false);
-    let job = job.in_memory(ample.clone());
-    job.attempt(stopped.latest(), StopAt::Never);
-    assert_eq!(ample.parts()[..2], [(1, 4), (1, 4)]);
+    assert_eq!(stopped.recorder.checkpoints.last(), Some(&(2, CheckpointRole::Periodic)));
+    let told: Vec<_> = stopped.recorder.reports.iter().map(|told| (told.step, told.micro_batches)).collect();
+    assert_eq!(told[told.len() - 3..], [(1, None), (1, Some(2)), (2, Some(2))], "before the step is over");
+    assert_eq!(stopped.recorder.reports.last().unwrap().peak_memory_mib, Some(22_810));
+
+    let mut job = job;
+    for (granted, first) in [(None, 4), (Some(1), 8), (Some(4), 2), (Some(64), 2)] {
+        let ample = scarce(as_cuda_says, |_| false);
+        job = job.in_memory(ample.clone());
+        job.micro_batches = granted;
+        job.attempt(stopped.latest(), StopAt::Step(3, StopCause::Cancelled));
+        assert_eq!(ample.parts()[0], (2, first), "{granted:?}");
+    }
 }
 
 #[test]

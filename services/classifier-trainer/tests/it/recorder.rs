@@ -105,6 +105,7 @@ pub(crate) struct Job {
     pub(crate) folder: TempDir,
     params: Value,
     trainer: Classifier,
+    pub(crate) micro_batches: Option<u32>,
 }
 
 /// What an attempt came to.
@@ -117,7 +118,12 @@ impl Job {
     /// A job whose data is `images/` in its folder, yet to be filled.
     pub(crate) fn new(mut params: Value) -> Self {
         params.as_object_mut().unwrap().entry("data").or_insert_with(|| "images".into());
-        Self { folder: tempfile::tempdir().unwrap(), params, trainer: Classifier::new(1) }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            params,
+            trainer: Classifier::new(1),
+            micro_batches: None,
+        }
     }
 
     /// Another job on the same images.
@@ -137,6 +143,11 @@ impl Job {
     pub(crate) fn in_memory(mut self, memory: Arc<dyn Memory>) -> Self {
         self.trainer.memory = memory;
         self
+    }
+
+    /// The same job, whose scheduler says how many micro-batches to begin with.
+    pub(crate) fn granted(self, micro_batches: u32) -> Self {
+        Self { micro_batches: Some(micro_batches), ..self }
     }
 
     pub(crate) fn images(&self) -> PathBuf {
@@ -188,6 +199,7 @@ impl Job {
             checkpoint_interval: seconds(60.0),
             hang_limit: seconds(300.0),
             usd_per_hour: 0.05,
+            micro_batches: self.micro_batches,
         };
         let resume = resume.map(|(step, path)| Resume {
             manifest: Manifest {

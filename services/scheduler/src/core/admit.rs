@@ -1,5 +1,7 @@
 //! Taking jobs in.
 
+use std::collections::BTreeMap;
+
 use contract::{
     Estimate, JobAccepted, JobId, Refusal, Refused, SubmitJob,
     classifier::{self, ClassifierParams},
@@ -80,6 +82,7 @@ impl Core {
             bill: Bill::default(),
             charged: Charged::default(),
             outgrown_mib: None,
+            micro_batches: BTreeMap::new(),
             unclaimed: Vec::new(),
             offered_since: now,
             planned: contract::Seconds::default(),

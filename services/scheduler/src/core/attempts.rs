@@ -40,6 +40,7 @@ impl Core {
         self.desk.commands.push(record(&ended.job_id, ended.at, &ended));
         // The trainer's clock is believed as far as it does not contradict our own.
         let ended_at = ended.at.min(now).max(heard_at.unwrap_or_default());
+        job.note_micro_batches(&ended.progress);
         note_progress(job, ended.progress, ended.resumed_from_step);
         match ended.end {
             AttemptEnd::Succeeded(result) => {

@@ -207,6 +207,7 @@ impl Desk {
             checkpoint_interval: self.rules.checkpoint_interval,
             hang_limit: self.rules.hang_limit,
             usd_per_hour: job.terms.usd_per_hour(&job.placement),
+            micro_batches: job.micro_batches_on(&job.placement.gpu),
         }
     }
 }

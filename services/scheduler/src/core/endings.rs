@@ -67,7 +67,8 @@ impl Desk {
             Decision::Retry { delay, charge } => {
                 job.charge(charge);
                 if failure.class == FailureClass::Oom {
-                    job.outgrown_mib = job.memory_mib();
+                    job.outgrown_mib =
+                        job.attempts.last().and_then(|attempt| job.class_memory_mib(&attempt.gpu));
                 }
                 if job.terms.spot == SpotUse::Allow && job.is_stuck_on_spot() {
                     job.terms.spot = SpotUse::Never;
@@ -190,13 +191,6 @@ impl Job {
         if let Some(attempt) = self.attempts.last_mut() {
             attempt.charged_to = Some(charge);
         }
-    }
-
-    /// The memory of the class that the last attempt ran on.
-    fn memory_mib(&self) -> Option<u64> {
-        let gpu = &self.attempts.last()?.gpu;
-        let candidate = self.terms.candidates.iter().find(|candidate| candidate.gpu == *gpu)?;
-        Some(candidate.price.memory_mib)
     }
 }
 

@@ -1,10 +1,10 @@
 //! A job: what was asked for, where it stands, and what it has used up.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use contract::{
-    ConsideredClass, Failure, FailureClass, Incarnation, JobId, Seconds, StopCause, SubmitJob, Tier,
-    Timestamp, WorkerId,
+    ConsideredClass, Failure, FailureClass, GpuClass, Incarnation, JobId, Seconds, StopCause, SubmitJob,
+    Tier, Timestamp, WorkerId,
     control::{AttemptView, JobEdits, JobState},
     events::RunResult,
 };
@@ -70,6 +70,9 @@ pub(crate) struct Job {
     /// The memory of the class on which it ran out of memory.
     #[serde(default)]
     pub(crate) outgrown_mib: Option<u64>,
+    /// How many micro-batches its steps took on each class where memory did not suffice for fewer.
+    #[serde(default)]
+    pub(crate) micro_batches: BTreeMap<GpuClass, u32>,
     /// Where the present attempt was offered and not claimed in time.
     #[serde(default)]
     pub(crate) unclaimed: Vec<Placement>,

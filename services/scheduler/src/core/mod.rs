@@ -20,6 +20,7 @@ mod job;
 mod ledger;
 mod limits;
 mod lines;
+mod memory;
 mod money;
 mod offers;
 mod pause;

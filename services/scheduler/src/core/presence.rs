@@ -112,6 +112,7 @@ impl Core {
             None => Verdict::Continue,
             Some((cause, _)) => Verdict::Stop { cause },
         };
+        job.note_micro_batches(&run.progress);
         if let Some(attempt) = job.attempts.last_mut() {
             let before = std::mem::replace(&mut attempt.progress, run.progress);
             self.desk.foresee(job, &before);

@@ -23,6 +23,7 @@ fn grant() -> Grant {
         checkpoint_interval: seconds(60),
         hang_limit: seconds(HANG_LIMIT),
         usd_per_hour: 1.0,
+        micro_batches: None,
     }
 }
 

@@ -177,5 +177,6 @@ pub(crate) fn generous_grant() -> Grant {
         checkpoint_interval: seconds(600.0),
         hang_limit: seconds(300.0),
         usd_per_hour: 1.0,
+        micro_batches: None,
     }
 }

@@ -14,6 +14,7 @@ mod stories_endings;
 mod stories_foresight;
 mod stories_leases;
 mod stories_money;
+mod stories_memory;
 mod stories_offers;
 mod stories_pausing;
 mod stories_redriving;

@@ -257,14 +257,16 @@ fn hello(who: &str, gpu: &str, options: &[&str]) -> Hello {
     }
 }
 
-/// `a.1@50`: attempt 1 of a, at step 50; `a.1@50/400*2`: of 400, 2 a second.
+/// `a.1@50`: attempt 1 of a, at step 50; `a.1@50/400*2`: of 400, 2 a second; `a.1@50%4`: in 4 micro-batches.
 fn report(run: &str) -> RunReport {
+    let (run, micro_batches) = run.split_once('%').map_or((run, None), |(run, n)| (run, n.parse().ok()));
     let (run, at) = run.split_once('@').unwrap_or((run, "0"));
     let (at, rate) = at.split_once('*').map_or((at, None), |(at, rate)| (at, rate.parse().ok()));
     let (step, total) = at.split_once('/').map_or((at, None), |(step, total)| (step, total.parse().ok()));
     let (job_id, attempt) = attempt(run);
     let step = step.parse().unwrap();
-    let progress = Progress { step, steps_total: total, steps_per_second: rate, ..Progress::default() };
+    let progress =
+        Progress { step, steps_total: total, steps_per_second: rate, micro_batches, ..Progress::default() };
     RunReport { job_id, attempt, progress }
 }
 

@@ -64,12 +64,14 @@ fn answered(answer: &Answer, start: Timestamp) -> Option<String> {
         Answer::Welcome(_) | Answer::Done => return None,
         Answer::Claim(answer) => match &**answer {
             ClaimAnswer::Granted(grant) => {
-                let Grant { job_id, attempt, run_limit, run_limit_cause, fresh_after, .. } = grant;
+                let Grant { job_id, attempt, run_limit, run_limit_cause, fresh_after, micro_batches, .. } = grant;
                 let fresh = match fresh_after {
                     0 => String::new(),
                     attempt => format!(", afresh after {attempt}"),
                 };
-                format!("grant {job_id}.{attempt} for {run_limit} ({}){fresh}", run_limit_cause.as_str())
+                let parts = micro_batches.map(|n| format!(" in {n} micro-batches")).unwrap_or_default();
+                let cause = run_limit_cause.as_str();
+                format!("grant {job_id}.{attempt} for {run_limit} ({cause}){parts}{fresh}")
             }
             ClaimAnswer::Refused { why, .. } => format!("no: {why}"),
         },
