@@ -63,7 +63,13 @@ impl Desk {
             left.usd = Some(0.0);
         }
         let chance = Chance::of(&job.id, job.granted);
-        match decide(failure.class, &job.terms.retry, job.charged, left, chance) {
+        let decision = match decide(failure.class, &job.terms.retry, job.charged, left, chance) {
+            Decision::Retry { .. } if failure.class == FailureClass::Oom && !self.may_fit(job) => {
+                Decision::GiveUp { exhausted: None }
+            }
+            decision => decision,
+        };
+        match decision {
             Decision::Retry { delay, charge } => {
                 job.charge(charge);
                 if failure.class == FailureClass::Oom {
@@ -212,8 +218,11 @@ fn explained(failure: Failure, exhausted: Option<FailureClass>, job: &Job, lacks
         (Some(FailureClass::Transient | FailureClass::Oom | FailureClass::Timeout), _) => {
             format!("given up: max_retries is {}", retry.max_retries)
         }
+        (None, _) if class == FailureClass::Oom => "given up: no class of the job has more memory".into(),
         _ => return Failure { class, message },
     };
+    let had = (class == FailureClass::Oom).then(|| job.memory_it_had()).flatten();
+    let why = had.map_or_else(|| why.clone(), |had| format!("{had}; {why}"));
     // Cut the explanation rather than the reason that is added to it.
     let room = Failure::MAX_MESSAGE_BYTES.saturating_sub(why.len() + 3);
     let cut = message.floor_char_boundary(room);

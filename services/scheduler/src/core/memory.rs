@@ -1,8 +1,19 @@
 //! What running out of memory taught the attempts of a job, so that the next one need not learn it again.
 
-use contract::{GpuClass, lease::Progress};
+use contract::{GpuClass, MemoryNeed, MemorySource, lease::Progress};
 
-use super::job::Job;
+use super::{desk::Desk, job::Job};
+
+impl Desk {
+    /// Whether a job that ran out of memory may fit another time: one of its classes has more than the last one, or others
+    /// held a part of the same worker's. Else it would end in the same way again.
+    pub(super) fn may_fit(&self, job: &Job) -> bool {
+        let Some(attempt) = job.attempts.last() else { return true };
+        let had = job.class_memory_mib(&attempt.gpu);
+        let has_larger = job.terms.candidates.iter().any(|candidate| had < Some(candidate.price.memory_mib));
+        has_larger || 1 < self.index.held_by(&attempt.worker).count()
+    }
+}
 
 impl Job {
     /// Takes note of how many micro-batches the last attempt needs on its class.
@@ -29,5 +40,20 @@ impl Job {
     pub(super) fn class_memory_mib(&self, gpu: &GpuClass) -> Option<u64> {
         let candidate = self.terms.candidates.iter().find(|candidate| candidate.gpu == *gpu)?;
         Some(candidate.price.memory_mib)
+    }
+
+    /// What it ran out of, beside what it was thought to need.
+    pub(super) fn memory_it_had(&self) -> Option<String> {
+        let gpu = &self.attempts.last()?.gpu;
+        let had = format!("{gpu} has {} MiB", self.class_memory_mib(gpu)?);
+        Some(match &self.terms.memory {
+            Some(MemoryNeed { mib, source: MemorySource::Asked, .. }) => {
+                format!("{had} and the job asks for {mib} MiB")
+            }
+            Some(MemoryNeed { mib, source: MemorySource::Estimated, .. }) => {
+                format!("{had} and the job was estimated at {mib} MiB")
+            }
+            None => had,
+        })
     }
 }
