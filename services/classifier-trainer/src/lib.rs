@@ -6,7 +6,6 @@
 mod attempt;
 mod checkpoint;
 mod data;
-mod divergence;
 mod failure;
 mod history;
 mod init_from;

@@ -17,7 +17,6 @@ use worker::{Control, Run, RunError};
 use crate::{
     checkpoint::Identity,
     data::{self, Images},
-    divergence,
     failure::transient,
     history::{EpochFigures, best_epoch},
     init_from,
@@ -239,7 +238,14 @@ impl Task<'_> {
 
     fn diverged(&self, state: &State) -> Failure {
         let lr = self.plan.step_options(state.step.saturating_sub(1), 1).lr;
-        divergence::failure(&self.run.folder, resumed_from(self.run), state.step, lr)
+        let (step, from) = (state.step, resumed_from(self.run));
+        Failure::diverged(
+            from,
+            format!(
+                "the loss is not a number any more at step {step}, with a learning rate of {lr:.3e} and gone on from \
+                 step {from}; a smaller lr, a longer warm-up or clipping may help"
+            ),
+        )
     }
 
     fn progress(&self, state: &State, pace: &Pace) -> Progress {

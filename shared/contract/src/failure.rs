@@ -64,6 +64,10 @@ pub struct Failure {
     pub class: FailureClass,
     /// What went wrong and, where known, what would be right.
     pub message: String,
+    /// The step of the checkpoint from which a run went on whose loss is no number any more; 0 for a fresh start. The
+    /// second time from the same step, the job is not tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diverged_from_step: Option<u64>,
 }
 
 impl Failure {
@@ -77,7 +81,7 @@ impl Failure {
             message.truncate(message.floor_char_boundary(Self::MAX_MESSAGE_BYTES - '…'.len_utf8()));
             message.push('…');
         }
-        Self { class, message }
+        Self { class, message, diverged_from_step: None }
     }
 
     /// A failure that trying again cannot mend.
@@ -88,6 +92,17 @@ impl Failure {
     /// A failure that trying again may mend.
     pub fn transient(message: impl Into<String>) -> Self {
         Self::new(FailureClass::Transient, message)
+    }
+
+    /// A run that went on from `step` and whose loss is no number any more: a device may have erred once.
+    pub fn diverged(step: u64, message: impl Into<String>) -> Self {
+        Self { diverged_from_step: Some(step), ..Self::transient(message) }
+    }
+
+    /// The same failure in other words, cut likewise.
+    #[must_use]
+    pub fn reworded(&self, message: impl Into<String>) -> Self {
+        Self { diverged_from_step: self.diverged_from_step, ..Self::new(self.class, message) }
     }
 }
 

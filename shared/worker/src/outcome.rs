@@ -93,7 +93,7 @@ fn as_ruled(failure: Failure, rules: &[FailureRule]) -> Failure {
     match ruled(&failure.message, rules).filter(|_| RULE_CLASSES.contains(&failure.class)) {
         Some(rule) => {
             let text = format!("failure rule {:?} says {}: {}", rule.pattern, rule.class, failure.message);
-            Failure::new(rule.class, text)
+            Failure { class: rule.class, ..failure.reworded(text) }
         }
         None => failure,
     }

@@ -82,6 +82,7 @@ impl Core {
             bill: Bill::default(),
             charged: Charged::default(),
             outgrown_mib: None,
+            diverged_from_step: None,
             micro_batches: BTreeMap::new(),
             unclaimed: Vec::new(),
             offered_since: now,

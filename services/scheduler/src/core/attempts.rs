@@ -51,7 +51,7 @@ impl Core {
                 self.desk.finish(job, Phase::Succeeded { at: now, result });
             }
             AttemptEnd::Failed(failure) => {
-                self.desk.fail(job, Failure::new(failure.class, failure.message), ended_at);
+                self.desk.fail(job, failure.reworded(&*failure.message), ended_at);
             }
             AttemptEnd::Cancelled => {
                 let failure =

@@ -36,6 +36,7 @@ impl Desk {
     ) -> Option<Duration> {
         let now = self.now;
         self.close_attempt(job, ended_at);
+        let failure = job.judged(failure);
         if let Some(attempt) = job.attempts.last_mut() {
             attempt.failure = Some(failure.clone());
         }
@@ -190,6 +191,17 @@ impl Desk {
 }
 
 impl Job {
+    /// The failure in the light of what went before: a loss that is no number is bad luck the first time, and a law the
+    /// second time that a run went on from the same checkpoint.
+    fn judged(&mut self, failure: Failure) -> Failure {
+        let Some(step) = failure.diverged_from_step else { return failure };
+        if self.diverged_from_step.replace(step) != Some(step) {
+            return failure;
+        }
+        let text = format!("{} (for the second time from there)", failure.message);
+        Failure { class: FailureClass::Permanent, ..failure.reworded(text) }
+    }
+
     /// Charges the last attempt's failure.
     fn charge(&mut self, charge: Charge) {
         self.charged.add(charge);
@@ -207,7 +219,8 @@ fn happens_again(class: FailureClass) -> bool {
 
 /// The failure that ends a job, with why it is not tried again.
 fn explained(failure: Failure, exhausted: Option<FailureClass>, job: &Job, lacks: Option<String>) -> Failure {
-    let Failure { class, message } = failure;
+    let Failure { class, message, .. } = &failure;
+    let class = *class;
     let retry = &job.terms.retry;
     let why = match (exhausted, lacks) {
         (Some(FailureClass::Budget), Some(lacks)) => format!("given up: {lacks}"),
@@ -219,12 +232,12 @@ fn explained(failure: Failure, exhausted: Option<FailureClass>, job: &Job, lacks
             format!("given up: max_retries is {}", retry.max_retries)
         }
         (None, _) if class == FailureClass::Oom => "given up: no class of the job has more memory".into(),
-        _ => return Failure { class, message },
+        _ => return failure,
     };
     let had = (class == FailureClass::Oom).then(|| job.memory_it_had()).flatten();
     let why = had.map_or_else(|| why.clone(), |had| format!("{had}; {why}"));
     // Cut the explanation rather than the reason that is added to it.
     let room = Failure::MAX_MESSAGE_BYTES.saturating_sub(why.len() + 3);
     let cut = message.floor_char_boundary(room);
-    Failure::new(class, format!("{} ({why})", &message[..cut]))
+    failure.reworded(format!("{} ({why})", &message[..cut]))
 }

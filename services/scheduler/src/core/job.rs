@@ -70,6 +70,9 @@ pub(crate) struct Job {
     /// The memory of the class on which it ran out of memory.
     #[serde(default)]
     pub(crate) outgrown_mib: Option<u64>,
+    /// From which step its last run went on whose loss stopped being a number.
+    #[serde(default)]
+    pub(crate) diverged_from_step: Option<u64>,
     /// How many micro-batches its steps took on each class where memory did not suffice for fewer.
     #[serde(default)]
     pub(crate) micro_batches: BTreeMap<GpuClass, u32>,

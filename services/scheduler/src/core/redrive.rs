@@ -79,6 +79,7 @@ impl Core {
         }
         job.charged = Charged::default();
         job.outgrown_mib = None;
+        job.diverged_from_step = None;
         job.placement = first(&job.terms);
         Ok(job)
     }

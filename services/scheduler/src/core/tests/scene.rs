@@ -281,6 +281,10 @@ fn end(how: &str) -> AttemptEnd {
         "cancelled" => return AttemptEnd::Cancelled,
         "paused" => return AttemptEnd::Paused,
         "superseded" => return AttemptEnd::Superseded,
+        diverged if diverged.starts_with("diverged@") => {
+            let step = diverged["diverged@".len()..].parse().unwrap();
+            return AttemptEnd::Failed(Failure::diverged(step, "no number"));
+        }
         class => serde_json::from_value::<FailureClass>(json!(class)).unwrap(),
     };
     AttemptEnd::Failed(Failure::new(class, "it went wrong"))

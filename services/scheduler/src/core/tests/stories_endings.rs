@@ -467,3 +467,30 @@ fn a_job_that_has_ended_can_be_removed_and_its_name_stays_taken() {
             refused: job a has been removed; a new job needs a name of its own
     "#]]);
 }
+
+#[test]
+fn a_loss_that_is_no_number_is_permanent_the_second_time_from_the_same_checkpoint_on_any_machine() {
+    check(expect![[r#"
+        hello w1 t4
+        hello w2 t4
+        submit a
+        claim w1 a.1
+        ended w1 a.1@70 diverged@0
+        wait 9s
+        beat w1
+        beat w2
+        wait 1s
+        claim w2 a.2
+        ended w2 a.2@70 diverged@50
+        restart
+        bye w2
+        wait 19s
+        beat w1
+        wait 1s
+        claim w1 a.3
+        ended w1 a.3@70 diverged@50
+        redrive a
+        claim w1 a.4
+        ended w1 a.4@70 diverged@50
+    "#]]);
+}
