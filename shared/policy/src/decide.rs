@@ -25,6 +25,7 @@ impl Charged {
             Charge::Retries => &mut self.retries,
             Charge::Losses => &mut self.losses,
             Charge::Preemptions => &mut self.preemptions,
+            Charge::Nothing => return,
         };
         *count = count.saturating_add(1);
     }
@@ -69,7 +70,7 @@ pub fn decide(
     }
     let delay = match charge {
         Charge::Retries | Charge::Losses => jittered(retry.jitter, backoff(retry, used), chance),
-        Charge::Preemptions => Duration::ZERO,
+        Charge::Preemptions | Charge::Nothing => Duration::ZERO,
     };
     if left.is_spent() || left.time.is_some_and(|time| time <= delay) {
         return Decision::GiveUp { exhausted: Some(FailureClass::Budget) };

@@ -175,9 +175,8 @@ fn the_ladder_ends_where_a_norm_sees_two_images_and_names_the_peak() {
 
 #[test]
 fn parts_that_were_needed_are_told_and_kept_unless_the_scheduler_knows_better() {
-    let memory = scarce(as_cuda_says, |demand| {
-        demand.work == Work::Backward && demand.step == 1 && 4 < demand.images
-    });
+    let memory =
+        scarce(as_cuda_says, |demand| demand.work == Work::Backward && demand.step == 1 && 4 < demand.images);
     let job = job().in_memory(memory);
     let stopped = job.attempt(None, StopAt::Step(2, StopCause::Preempted));
     assert!(matches!(stopped.outcome, Err(RunError::Stopped(StopCause::Preempted))));

@@ -164,6 +164,7 @@ fn how_it_ended(job: &JobView, attempt: &AttemptView) -> String {
         Charge::Retries => "; cost a retry",
         Charge::Losses => "; cost a loss",
         Charge::Preemptions => "; cost no retry",
+        Charge::Nothing => "; charged to nothing",
     });
     let backoff = attempt.backoff.filter(|backoff| *backoff != Seconds::ZERO);
     let backoff = backoff.map(|backoff| format!("; {} until the next", seconds(backoff)));

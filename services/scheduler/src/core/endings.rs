@@ -39,6 +39,7 @@ impl Desk {
         let failure = job.judged(failure);
         if let Some(attempt) = job.attempts.last_mut() {
             attempt.failure = Some(failure.clone());
+            attempt.charged_to = Some(Charge::Nothing);
         }
         let ordered = job.ordered();
         match ordered {

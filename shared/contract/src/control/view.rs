@@ -100,7 +100,7 @@ pub struct AttemptView {
     /// The failure that ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
-    /// The budget that the failure was charged to.
+    /// The budget that the failure was charged to; absent only where there is no failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charged_to: Option<Charge>,
     /// The wait that followed it.
@@ -120,6 +120,8 @@ pub enum Charge {
     Losses,
     /// Preemptions, which cost no retry.
     Preemptions,
+    /// None: no attempt has to be paid for. The failure is permanent, money or a budget is used up, or the job was cancelled.
+    Nothing,
 }
 
 /// Time and money of a job, over all attempts.

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use contract::{Tier, control::JobState};
+use contract::{
+    FailureClass, Tier,
+    control::{AttemptView, Charge, JobState},
+};
 
 use crate::core::{
     Core, Job,
@@ -63,7 +66,9 @@ fn ledger_adds_up(job: &Job) {
     assert_eq!(job.ledger.running_ms, running, "the ledger of {} is the time of its attempts", job.id);
     assert!((job.ledger.usd - usd).abs() < 1e-9, "the ledger of {} is the cost of its attempts", job.id);
     bill_adds_up(job);
-    let charges = job.attempts.iter().filter(|attempt| attempt.charged_to.is_some()).count() as u32;
+    job.attempts.iter().for_each(|attempt| is_accounted_for(job, attempt));
+    let pays = |attempt: &&AttemptView| attempt.charged_to.is_some_and(|charge| charge != Charge::Nothing);
+    let charges = job.attempts.iter().filter(pays).count() as u32;
     let charged = job.ledger.charged;
     assert_eq!(
         charged.retries + charged.losses + charged.preemptions,
@@ -95,4 +100,24 @@ fn bill_adds_up(job: &Job) {
             job.id
         );
     }
+}
+
+/// An attempt that has ended is a success, or has the class of its failure and the budget that was charged: the class's
+/// own, or none.
+fn is_accounted_for(job: &Job, attempt: &AttemptView) {
+    let which = format!("attempt {} of {}", attempt.attempt, job.id);
+    let Some(failure) = &attempt.failure else {
+        assert_eq!(attempt.charged_to, None, "{which} has not failed, and nothing is charged");
+        assert!(attempt.ended_at.is_none() || job.state() == JobState::Succeeded, "{which} has a failure");
+        return;
+    };
+    assert!(attempt.ended_at.is_some(), "{which} has failed and is over");
+    let own = match failure.class {
+        FailureClass::Transient | FailureClass::Oom | FailureClass::Timeout => Charge::Retries,
+        FailureClass::Lost => Charge::Losses,
+        FailureClass::Preempted => Charge::Preemptions,
+        FailureClass::Permanent | FailureClass::Budget => Charge::Nothing,
+    };
+    let charged = attempt.charged_to;
+    assert!(charged == Some(own) || charged == Some(Charge::Nothing), "{which} ({failure}): {charged:?}");
 }

@@ -474,23 +474,49 @@ fn a_loss_that_is_no_number_is_permanent_the_second_time_from_the_same_checkpoin
         hello w1 t4
         hello w2 t4
         submit a
+            tell queued a
+            accepted
+            offer a.1 to t4 at 0s
         claim w1 a.1
+            tell leased a.1 by w1
+            grant a.1 for 1h (timeout)
         ended w1 a.1@70 diverged@0
+            tell retrying a.1 at 10s, after transient: no number
+            offer a.2 to t4 at 10s
         wait 9s
         beat w1
+            known
         beat w2
+            known
         wait 1s
         claim w2 a.2
+            tell leased a.2 by w2
+            grant a.2 for 1h (timeout)
         ended w2 a.2@70 diverged@50
+            tell retrying a.2 at 30s, after transient: no number
+            offer a.3 to t4 at 30s
         restart
         bye w2
+            forget w2
         wait 19s
         beat w1
+            known
         wait 1s
         claim w1 a.3
+            tell leased a.3 by w1
+            grant a.3 for 1h (timeout)
         ended w1 a.3@70 diverged@50
+            bury a with 3 attempts
+            tell dead a: permanent: no number (for the second time from there)
         redrive a
+            tell queued a
+            offer a.4 to t4 at 30s
+            offered on t4; queued 0s, backing off 30s, running 0s, 0.000000 USD; waiting: a worker that offers t4
         claim w1 a.4
+            tell leased a.4 by w1
+            grant a.4 for 1h (timeout)
         ended w1 a.4@70 diverged@50
+            tell retrying a.4 at 40s, after transient: no number
+            offer a.5 to t4 at 40s
     "#]]);
 }
