@@ -72,7 +72,7 @@ pub(crate) enum Command {
     Workers,
     /// Have a trainer take nothing new, and finish or hand back what it runs.
     Drain(drain::Arguments),
-    /// Say what a job would come to at worst, without asking for it.
+    /// Say what a job would come to, and what at worst, without asking for it.
     Estimate(estimate::Arguments),
     /// Say what was spent, and where.
     Cost(cost::Arguments),

@@ -31,8 +31,8 @@ pub use failure::{Failure, FailureClass, StopCause};
 pub use ids::{GpuClass, Incarnation, InvalidName, JobId, Profile, SweepId, Tier, WorkerId, Workload};
 pub use month::Month;
 pub use submit::{
-    Estimate, Jitter, JobAccepted, MAX_SUBMISSION_BYTES, Resources, RetryOverride, SpotUse, SubmitError,
-    SubmitJob, TotalLimits,
+    Estimate, ExpectedCase, Jitter, JobAccepted, MAX_SUBMISSION_BYTES, Resources, RetryOverride, SpotUse,
+    SubmitError, SubmitJob, TotalLimits,
 };
 pub use sweep::{SubmitSweep, SweepView};
 pub use timeout::Timeout;

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    ConsideredClass, GpuClass, JobId, MemoryNeed, Message, Preference, Profile, Request, Seconds, Timeout,
-    Workload,
+    ConsideredClass, GpuClass, JobId, MemoryNeed, Message, Preference, Profile, Request, Seconds, Tier,
+    Timeout, Workload,
     control::JobState,
     encode,
     names::{JOBS_EXCHANGE, SUBMIT_KEY},
@@ -243,11 +243,14 @@ impl Message for JobAccepted {
     const KIND: &'static str = "job.accepted_reply";
 }
 
-/// What a job can come to at worst, and where it will run.
+/// What a job will come to, what it can come to at worst, and where it will run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Estimate {
     /// The class chosen for the first attempt.
     pub gpu: GpuClass,
+    /// The tier chosen for it.
+    #[serde(default)]
+    pub tier: Tier,
     /// Why that class, for people.
     pub gpu_reason: String,
     /// Its price per hour, in US dollars.
@@ -261,10 +264,29 @@ pub struct Estimate {
     /// What the publisher should know now rather than find out later, for people.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// What it will come to if nothing unforeseen happens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<ExpectedCase>,
     /// The most attempts the policy can lead to, losses included, preemptions not.
     pub worst_attempts: u32,
     /// The longest it can take, once it starts.
     pub worst_seconds: f64,
     /// The most it can cost.
     pub worst_usd: f64,
+}
+
+/// What a job will come to if it goes like those before it; where there were none, one attempt that runs as long as it may.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ExpectedCase {
+    /// How many attempts.
+    pub attempts: u32,
+    /// How long they run together.
+    pub seconds: f64,
+    /// What that costs on the class and tier that are chosen, in US dollars.
+    pub usd: f64,
+    /// From how many jobs that have succeeded this follows. When from none, the figures are an upper bound for a job
+    /// whose first attempt succeeds.
+    pub runs: u32,
+    /// From what it follows, for people.
+    pub basis: String,
 }

@@ -22,7 +22,7 @@ pub use choose::{Choice, Circumstances, Placement, choose, considered, placement
 pub use classify::{FailureRule, KNOWN_FAILURES, KnownFailure, RULE_CLASSES, known_failure, ruled};
 pub use cost::{Left, RunLimit, affordable, least_usd, run_limit, usd};
 pub use decide::{Charged, Decision, decide};
-pub use estimate::estimate;
+pub use estimate::{PastRun, estimate};
 pub use forecast::{auto_limit, remaining, shortfall};
 pub use memory::memory_need;
 pub use owners::{DEFAULT_OWNER, OwnerPolicy, Owners};

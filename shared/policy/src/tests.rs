@@ -6,6 +6,7 @@ mod classifying;
 mod conformance;
 mod costing;
 mod deciding;
+mod expecting;
 mod forecasting;
 mod resolving;
 mod sweeping;

@@ -101,7 +101,9 @@ impl Core {
     }
 
     fn accepted(&self, job: &Job, duplicate: bool) -> JobAccepted {
-        let estimate = estimate(&job.terms, &self.desk.choose(job));
+        let choice = self.desk.choose(job);
+        let past = self.desk.past.of_kind(&job.submission, &choice.placement.gpu);
+        let estimate = estimate(&job.terms, &choice, &past);
         JobAccepted { job_id: job.id.clone(), state: job.state(), duplicate, estimate }
     }
 
@@ -117,7 +119,8 @@ impl Core {
     fn prospect(&self, submission: &SubmitJob) -> Result<Estimate, Refused> {
         let terms = self.desk.rules.terms(submission)?;
         let choice = self.desk.choose_under(&submission.workload, &terms, None);
-        Ok(estimate(&terms, &choice))
+        let past = self.desk.past.of_kind(submission, &choice.placement.gpu);
+        Ok(estimate(&terms, &choice, &past))
     }
 }
 

@@ -37,6 +37,12 @@ impl Bill {
         self.lines.iter().map(|line| line.usd_on_demand - line.usd).sum()
     }
 
+    /// The class that it ran on, if it was one all the time.
+    pub(super) fn only_class(&self) -> Option<&GpuClass> {
+        let first = &self.lines.first()?.gpu;
+        self.lines.iter().all(|line| line.gpu == *first).then_some(first)
+    }
+
     /// The lines.
     pub(crate) fn lines(&self) -> &[BillLine] {
         &self.lines

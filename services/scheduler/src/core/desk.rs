@@ -10,6 +10,7 @@ use super::{
     index::{Index, Queue},
     job::{Job, Phase},
     money::Purses,
+    past::Past,
     sweeps::Sweeps,
     workers::Workers,
 };
@@ -21,6 +22,7 @@ pub(super) struct Desk {
     pub(super) index: Index,
     pub(super) sweeps: Sweeps,
     pub(super) purses: Purses,
+    pub(super) past: Past,
     pub(super) now: Timestamp,
     /// How many jobs have been accepted.
     pub(super) arrivals: u64,
@@ -44,6 +46,7 @@ impl Desk {
             index: Index::default(),
             sweeps: Sweeps::default(),
             purses: Purses::default(),
+            past: Past::default(),
             now,
             arrivals: 0,
             quiet_until,

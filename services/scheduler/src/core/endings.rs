@@ -168,6 +168,7 @@ impl Desk {
     pub(super) fn finish(&mut self, job: &mut Job, end: Phase) {
         job.lost.clear();
         self.enter(job, end);
+        self.past.note(job);
         let (failure, result) = match &job.phase {
             Phase::Dead { failure, exhausted, .. } => {
                 let letter =

@@ -23,6 +23,7 @@ mod lines;
 mod memory;
 mod money;
 mod offers;
+mod past;
 mod pause;
 mod presence;
 mod redrive;
@@ -145,6 +146,11 @@ impl Core {
     /// How many jobs have not ended, by state.
     pub(crate) fn census(&self) -> Census {
         self.desk.index.census()
+    }
+
+    /// Learns from a job that has succeeded, the older ones first, what the next one like it will take.
+    pub(crate) fn learn(&mut self, job: &Job) {
+        self.desk.past.note(job);
     }
 
     /// Puts a job that has ended before the events that name it.

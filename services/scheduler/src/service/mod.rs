@@ -104,6 +104,7 @@ impl Service {
         let mail = Mail::start(broker.clone(), saved.letters).await;
         let pulse = Pulse::start(broker.clone(), rules.lease);
         let mut core = Core::new(rules, saved.jobs, saved.workers, Timestamp::now());
+        saved.succeeded.iter().for_each(|job| core.learn(job));
         saved.sweeps.into_iter().for_each(|sweep| core.recall_sweep(sweep));
         Self { core, store, broker, mail, pulse, meters: Meters::new() }
     }

@@ -152,6 +152,8 @@ impl Changes {
 pub(crate) struct Saved {
     /// The jobs that have not ended.
     pub(crate) jobs: Vec<Job>,
+    /// The last jobs that have succeeded, oldest first.
+    pub(crate) succeeded: Vec<Job>,
     /// The sweeps that have not ended.
     pub(crate) sweeps: Vec<Sweep>,
     /// The workers.
@@ -188,6 +190,7 @@ impl Store {
         self.with(|connection| {
             Ok(Saved {
                 jobs: read::live(connection)?,
+                succeeded: read::succeeded(connection)?,
                 sweeps: read::live_sweeps(connection)?,
                 workers: read::workers(connection)?,
                 letters: read::letters(connection)?,

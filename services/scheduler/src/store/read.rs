@@ -14,9 +14,20 @@ use crate::core::{Job, Sweep, Worker};
 /// What a page of history may come to beside the envelope and each entry's own fields.
 const PAGE_BYTES: usize = MAX_MESSAGE_BYTES - 2048;
 const ENTRY_BYTES: usize = 64;
+/// Jobs that a scheduler learns from when it starts.
+const SUCCEEDED_LEARNT_FROM: usize = 256;
 
 pub(super) fn live(connection: &Connection) -> Result<Vec<Job>, StoreError> {
     bodies(connection, "SELECT id, body FROM jobs WHERE is_end = 0 ORDER BY seq", Vec::new())
+}
+
+pub(super) fn succeeded(connection: &Connection) -> Result<Vec<Job>, StoreError> {
+    let sql = format!(
+        "SELECT id, body FROM jobs WHERE state = 'succeeded' ORDER BY seq DESC LIMIT {SUCCEEDED_LEARNT_FROM}"
+    );
+    let mut jobs: Vec<Job> = bodies(connection, &sql, Vec::new())?;
+    jobs.reverse();
+    Ok(jobs)
 }
 
 pub(super) fn live_sweeps(connection: &Connection) -> Result<Vec<Sweep>, StoreError> {

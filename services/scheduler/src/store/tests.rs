@@ -101,6 +101,8 @@ async fn opened_again_it_holds_what_was_in_memory() {
     let live: Vec<&str> = saved.jobs.iter().map(|job| job.id.as_str()).collect();
     assert_eq!(live, ["queued", "running", "backing", "offered"], "in the order of their submission");
     assert_eq!(saved.workers, [worker]);
+    let succeeded: Vec<&str> = saved.succeeded.iter().map(|job| job.id.as_str()).collect();
+    assert_eq!(succeeded, ["succeeded"], "to learn from");
     let ids = [&NAMES[..], &["unknown"]].concat().into_iter().map(id).collect();
     let all = store.recall(ids).await.unwrap().jobs;
     assert_eq!(all.len(), NAMES.len());

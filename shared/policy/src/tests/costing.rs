@@ -70,7 +70,7 @@ fn the_prices_are_those_that_ship() {
 fn the_worst_cases_are_those_of_the_estimate() {
     for [submission, attempts, time, cost] in rows(["submission", "attempts", "time", "cost"]) {
         let terms = resolved(serde_json::from_str(submission.trim_matches('`')).unwrap()).unwrap();
-        let worst = estimate(&terms, &choose(&terms, None, |_: &Placement| true));
+        let worst = estimate(&terms, &choose(&terms, None, |_: &Placement| true), &[]);
         assert_eq!(attempts, worst.worst_attempts.to_string(), "{submission}");
         assert_eq!(time, length(Duration::from_secs_f64(worst.worst_seconds)), "{submission}");
         assert_eq!(cost, dollars(worst.worst_usd), "{submission}");

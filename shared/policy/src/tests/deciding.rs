@@ -144,7 +144,7 @@ proptest! {
         let expected = f64::from(1 + retry.max_retries + retry.max_losses) * 3600.0
             + waits(retry.max_retries)
             + waits(retry.max_losses);
-        let found = estimate(&terms, &choice).worst_seconds;
+        let found = estimate(&terms, &choice, &[]).worst_seconds;
         prop_assert!((found - expected).abs() <= 1e-6 * expected, "{found} is not {expected}");
     }
 

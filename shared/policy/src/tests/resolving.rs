@@ -1,5 +1,6 @@
 //! From a submission to its terms, and to what it can cost.
 
+use contract::Tier;
 use serde_json::{Value, json};
 
 use super::{classes, resolved};
@@ -51,7 +52,7 @@ fn an_attempt_never_runs_longer_than_a_day() {
 fn more_than_an_attempt_gets_is_answered_with_a_clear_word() {
     let warnings = |timeout: &str| {
         let terms = resolved(json!({ "workload": "classifier", "timeout": timeout })).unwrap();
-        estimate(&terms, &choose(&terms, None, |_| true)).warnings
+        estimate(&terms, &choose(&terms, None, |_| true), &[]).warnings
     };
     assert_eq!(
         warnings("48h"),
@@ -116,8 +117,8 @@ fn what_is_not_known_is_named_beside_what_is() {
 fn the_estimate_is_the_worst_case() {
     let terms = resolved(json!({ "workload": "classifier" })).unwrap();
     let choice = choose(&terms, None, |placement: &Placement| placement.gpu.as_str() == "cpu");
-    let worst = estimate(&terms, &choice);
-    assert_eq!((worst.gpu.as_str(), worst.usd_per_hour), ("cpu", 0.05));
+    let worst = estimate(&terms, &choice, &[]);
+    assert_eq!((worst.gpu.as_str(), worst.tier, worst.usd_per_hour), ("cpu", Tier::OnDemand, 0.05));
     assert_eq!(worst.worst_attempts, 7);
     // Seven hours, and 10 + 20 + 40 seconds of waiting for the retries and for the losses each.
     assert!((worst.worst_seconds - (7.0 * 3600.0 + 140.0)).abs() < 1e-6);
@@ -129,6 +130,6 @@ fn the_estimate_is_the_worst_case() {
 fn the_estimate_is_cut_at_the_total_limits() {
     let limited = json!({ "workload": "classifier", "total": { "time": "2h", "usd": 0.5 } });
     let terms = resolved(limited).unwrap();
-    let worst = estimate(&terms, &choose(&terms, None, |_| true));
+    let worst = estimate(&terms, &choose(&terms, None, |_| true), &[]);
     assert_eq!((worst.worst_seconds, worst.worst_usd), (7200.0, 0.5));
 }

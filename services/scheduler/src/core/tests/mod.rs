@@ -4,6 +4,7 @@
 //! script again and compares. `docs/scheduler.md` holds the table of transitions, and `transitions` plays every cell.
 
 mod bills;
+mod estimates;
 mod invariants;
 mod properties;
 pub(crate) mod scene;
