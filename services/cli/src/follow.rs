@@ -25,6 +25,9 @@ const ASK_INTERVAL: Duration = Duration::from_secs(5);
 pub(crate) trait Watcher {
     /// Something happened to it.
     fn event(&mut self, event: &Value) -> anyhow::Result<()>;
+
+    /// The scheduler was asked where it stands, and it has not ended.
+    fn seen(&mut self, job: &JobView);
 }
 
 /// How waiting ended.
@@ -62,8 +65,10 @@ pub(crate) async fn until_the_end(
                 continue;
             }
             let view = absence.bear(client.ask(&GetJob { job_id: job.clone() }).await)?;
-            if let Some(view) = view.filter(|view| view.state.is_end()) {
-                return anyhow::Ok(Waited::Ended(Box::new(view)));
+            match view {
+                Some(view) if view.state.is_end() => return anyhow::Ok(Waited::Ended(Box::new(view))),
+                Some(view) => watcher.seen(&view),
+                None => {}
             }
         }
     };
@@ -146,6 +151,12 @@ impl Watcher for ProgressDisplay {
             Some(event) => self.line(&event.sentence()),
         }
         Ok(())
+    }
+
+    fn seen(&mut self, job: &JobView) {
+        if let Some(waiting) = &job.waiting {
+            self.bar.set_message(format!("waits: {}", waiting.detail));
+        }
     }
 }
 

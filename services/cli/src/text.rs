@@ -4,6 +4,7 @@ pub(crate) mod choice;
 pub(crate) mod happening;
 pub(crate) mod job;
 mod table;
+pub(crate) mod waiting;
 
 use std::time::Duration;
 

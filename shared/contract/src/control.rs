@@ -22,6 +22,7 @@ mod queries;
 mod requests;
 mod state;
 mod view;
+mod waiting;
 mod workers;
 
 pub use cost::{Cost, CostGroup, CostLine, CostSum, GetCost};
@@ -31,4 +32,5 @@ pub use queries::{EstimateJob, EstimateReply, GetHistory, GetJob, History, Histo
 pub use requests::{CancelJob, PauseJob, RedriveJob, RemoveJob, ResumeJob};
 pub use state::JobState;
 pub use view::{AttemptView, Charge, JobSummary, JobView, LedgerView};
+pub use waiting::{Start, StartKind, WaitReason, Waiting};
 pub use workers::{DrainMode, DrainWorker, ListWorkers, WorkerList, WorkerView};

@@ -9,7 +9,7 @@ use contract::{
 use crate::{
     context::Context,
     exit::Exit,
-    text::{Clock, dollars, figure, steps, table},
+    text::{Clock, dollars, figure, steps, table, waiting},
 };
 
 #[derive(Debug, clap::Args)]
@@ -58,18 +58,20 @@ fn describe(list: &JobList, clock: &Clock) -> String {
     if list.jobs.is_empty() {
         return "no jobs\n".into();
     }
-    let header =
-        ["JOB", "STATE", "WORKLOAD", "GPU", "ATTEMPTS", "STEP", "LOSS", "COST", "SUBMITTED", "OWNER"];
-    let mut text = table(&header, list.jobs.iter().map(|job| row(job, clock)));
+    let mut header =
+        vec!["JOB", "STATE", "WORKLOAD", "GPU", "ATTEMPTS", "STEP", "LOSS", "COST", "SUBMITTED", "OWNER"];
+    let some_wait = list.jobs.iter().any(|job| job.waiting.is_some());
+    header.extend(some_wait.then_some("WAITS FOR"));
+    let mut text = table(&header, list.jobs.iter().map(|job| row(job, some_wait, clock)));
     if let (true, Some(last)) = (list.more, list.jobs.last()) {
         text = format!("{text}there are more: --before {}\n", last.job_id);
     }
     text
 }
 
-fn row(job: &JobSummary, clock: &Clock) -> Vec<String> {
+fn row(job: &JobSummary, some_wait: bool, clock: &Clock) -> Vec<String> {
     let failure = job.failure.map(|class| format!(" ({class})"));
-    vec![
+    let mut row = vec![
         job.job_id.to_string(),
         format!("{}{}", job.state, failure.unwrap_or_default()),
         job.workload.to_string(),
@@ -80,12 +82,18 @@ fn row(job: &JobSummary, clock: &Clock) -> Vec<String> {
         dollars(job.usd),
         clock.distance(job.submitted_at),
         job.owner.clone(),
-    ]
+    ];
+    let waits_for = job.waiting.as_ref().map(|waiting| waiting::brief(waiting, clock)).unwrap_or_default();
+    row.extend(some_wait.then_some(waits_for));
+    row
 }
 
 #[cfg(test)]
 mod tests {
-    use contract::Timestamp;
+    use contract::{
+        Timestamp,
+        control::{WaitReason, Waiting},
+    };
     use expect_test::expect;
 
     use super::*;
@@ -101,8 +109,33 @@ mod tests {
         let submitted = list.jobs[0].submitted_at;
         let clock = Clock { now: Timestamp(submitted.0 + 200_000), zone: jiff::tz::TimeZone::UTC };
         expect![[r#"
-            JOB        STATE       WORKLOAD    GPU  ATTEMPTS  STEP              LOSS    COST   SUBMITTED   OWNER
-            flowers-7  dead (oom)  classifier  l4   2         1200/4000 (30 %)  0.4375  $0.25  3m 20s ago  vision-team
+            JOB        STATE       WORKLOAD    GPU  ATTEMPTS  STEP              LOSS    COST   SUBMITTED   OWNER        WAITS FOR
+            flowers-7  dead (oom)  classifier  l4   2         1200/4000 (30 %)  0.4375  $0.25  3m 20s ago  vision-team  backoff, not before 1m 20s ago
+            there are more: --before flowers-7
+        "#]].assert_eq(&describe(&list, &clock));
+    }
+
+    #[test]
+    fn a_column_says_what_those_that_wait_wait_for() {
+        let mut list = list();
+        let waits = JobSummary {
+            state: JobState::Queued,
+            failure: None,
+            waiting: Some(Waiting {
+                reason: WaitReason::WorkloadLimit,
+                detail: "classifier runs at most 2 jobs at once".into(),
+                position: Some(1),
+                ahead: Some(0),
+                starts: None,
+            }),
+            ..list.jobs[0].clone()
+        };
+        list.jobs.push(waits);
+        let clock = Clock { now: list.jobs[0].submitted_at, zone: jiff::tz::TimeZone::UTC };
+        expect![[r#"
+            JOB        STATE       WORKLOAD    GPU  ATTEMPTS  STEP              LOSS    COST   SUBMITTED  OWNER        WAITS FOR
+            flowers-7  dead (oom)  classifier  l4   2         1200/4000 (30 %)  0.4375  $0.25  0s ago     vision-team  backoff, not before in 2m
+            flowers-7  queued      classifier  l4   2         1200/4000 (30 %)  0.4375  $0.25  0s ago     vision-team  workload limit
             there are more: --before flowers-7
         "#]].assert_eq(&describe(&list, &clock));
     }

@@ -1,6 +1,6 @@
 //! `rekindle watch`: what happens, as it happens.
 
-use contract::JobId;
+use contract::{JobId, control::JobView};
 use serde_json::Value;
 use settings::stop_on_signal;
 
@@ -11,7 +11,7 @@ use crate::{
     exit::Exit,
     follow::{Waited, Watcher, keys_of, tell, until_the_end},
     output,
-    text::happening::Happening,
+    text::{happening::Happening, waiting},
 };
 
 #[derive(Debug, clap::Args)]
@@ -32,7 +32,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 async fn one(job: &JobId, client: &Client, context: &Context) -> anyhow::Result<Exit> {
     let stop = stop_on_signal()?;
     let events = client.listen(&[&keys_of(job)]).await?;
-    let mut lines = Lines { context, with_job: false };
+    let mut lines = Lines { context, with_job: false, waits_for: None };
     match until_the_end(client, job, events, &mut lines, &stop).await? {
         Waited::Ended(view) => {
             output::tell(&submit::end(&view));
@@ -46,7 +46,7 @@ async fn one(job: &JobId, client: &Client, context: &Context) -> anyhow::Result<
 async fn all(client: &Client, context: &Context) -> anyhow::Result<Exit> {
     let stop = stop_on_signal()?;
     let mut events = client.listen(&["#"]).await?;
-    let mut lines = Lines { context, with_job: true };
+    let mut lines = Lines { context, with_job: true, waits_for: None };
     while let Some(Some(delivery)) = stop.run_until_cancelled(events.next()).await {
         tell(&delivery, &mut lines)?;
     }
@@ -57,6 +57,8 @@ async fn all(client: &Client, context: &Context) -> anyhow::Result<Exit> {
 struct Lines<'a> {
     context: &'a Context,
     with_job: bool,
+    /// What the job was last said to wait for.
+    waits_for: Option<String>,
 }
 
 impl Watcher for Lines<'_> {
@@ -66,5 +68,16 @@ impl Watcher for Lines<'_> {
             None => event.to_string(),
         };
         Ok(self.context.output.line(event, line)?)
+    }
+
+    fn seen(&mut self, job: &JobView) {
+        let detail = job.waiting.as_ref().map(|waiting| waiting.detail.clone());
+        if self.waits_for == detail {
+            return;
+        }
+        self.waits_for = detail;
+        if let Some(waiting) = &job.waiting {
+            output::tell(&format!("waits: {}", waiting::sentence(waiting, &self.context.clock())));
+        }
     }
 }

@@ -8,7 +8,7 @@ use contract::{
 use super::{
     Clock, choice, dollars,
     happening::{figures, progress},
-    length, seconds, size, steps, table,
+    length, seconds, size, steps, table, waiting,
 };
 
 /// Everything that the scheduler knows of a job. `path` says where an artifact lies on this machine.
@@ -52,6 +52,12 @@ fn summary(job: &JobView, clock: &Clock) -> Vec<(&'static str, String)> {
     fields.push(("submitted", clock.moment_and_distance(job.submitted_at)));
     if let Some(ended) = job.ended_at {
         fields.push(("ended", clock.moment_and_distance(ended)));
+    }
+    if let Some(waiting) = &job.waiting {
+        fields.extend(waiting::place(waiting).map(|place| ("place", place)));
+        // When the next attempt of one that backs off is due stands beside its state.
+        let foretold = waiting.starts.filter(|_| job.next_attempt_at.is_none());
+        fields.extend(foretold.and_then(|_| waiting::begins(waiting, clock)).map(|begins| ("start", begins)));
     }
     fields.extend(job.run_until.map(|at| ("runs until", clock.moment_and_distance(at))));
     fields.extend(
@@ -195,6 +201,7 @@ mod tests {
             edited      gpu=a100 memory_mib=16384 params.lr=0.01 prefer=cheapest priority=9 retry.max_retries=5 spot=never timeout=7200.0
             submitted   00:00:00 (1h ago)
             ended       00:10:00 (50m ago)
+            place       number 2 in its line, 3 jobs ahead
             runs until  01:00:05 (in 5.0s)
             done        00:05:04 (54m 56s ago) as predicted
             warning     predicted to finish in 3m 44s

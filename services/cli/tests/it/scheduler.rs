@@ -48,7 +48,16 @@ pub(crate) fn job(id: &str, state: JobState) -> JobView {
     let job_id = JobId::new(id).unwrap();
     let example: JobView = golden();
     let failure = example.failure.clone().filter(|_| state == JobState::Dead);
-    JobView { job_id, state, failure, stopping: None, waiting_for: None, next_attempt_at: None, ..example }
+    JobView {
+        job_id,
+        state,
+        failure,
+        stopping: None,
+        waiting_for: None,
+        waiting: None,
+        next_attempt_at: None,
+        ..example
+    }
 }
 
 impl Scheduler {

@@ -6,7 +6,6 @@ use super::{
     Answer, Command, Core,
     desk::Desk,
     job::{Job, Phase},
-    view,
 };
 
 impl Core {
@@ -77,7 +76,7 @@ impl Core {
 
     fn view(&self, job_id: &JobId) -> Answer {
         match self.jobs.get(job_id) {
-            Some(job) => Answer::Job(Box::new(view::job(job, &self.desk))),
+            Some(job) => Answer::Job(Box::new(self.shown(job))),
             None => Answer::Refused(unknown(job_id)),
         }
     }

@@ -7,7 +7,7 @@ use policy::Placement;
 use super::{
     Core,
     desk::{Desk, queue_of},
-    lines::{Claimant, Lane, Lanes, Urgency},
+    lines::{Claimant, Lane, Lanes, Line, Urgency},
     money::Purse,
 };
 
@@ -63,17 +63,19 @@ impl Desk {
 
     /// The most urgent turn of a lane among those whose owner may have another job.
     fn most_urgent<'a>(&self, workload: &Workload, waiting: &Lanes, lane: &'a Lane) -> Option<Urgency<'a>> {
-        let owners = &self.rules.owners;
         let lines = lane.iter().filter(|(line, _)| self.owner_limit(&line.owner, 0).is_none());
-        let urgencies = lines.filter_map(|(line, part)| {
-            let claimant = Claimant {
-                now: self.now,
-                priority_worth: self.rules.priority_worth,
-                busy: self.index.busy_share(&line.owner, workload),
-                weight: owners.weight(&line.owner),
-            };
-            waiting.urgency(line, part, claimant)
-        });
+        let urgencies =
+            lines.filter_map(|(line, part)| waiting.urgency(line, part, self.claimant(workload, line)));
         urgencies.max()
+    }
+
+    /// What a line's urgency depends on besides the line.
+    pub(super) fn claimant(&self, workload: &Workload, line: &Line) -> Claimant {
+        Claimant {
+            now: self.now,
+            priority_worth: self.rules.priority_worth,
+            busy: self.index.busy_share(&line.owner, workload),
+            weight: self.rules.owners.weight(&line.owner),
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! may run on the same machines stand in one lane, so that a job nobody can run does not stand in the way of the others.
 
 use std::{
-    cmp::Reverse,
+    cmp::{Ordering, Reverse},
     collections::{BTreeMap, BTreeSet},
 };
 
@@ -15,6 +15,8 @@ use super::job::Job;
 const HIGHEST: u8 = 9;
 /// A turn that was waited for as long as it takes to rise by so many priorities comes before all that were not.
 const OVERDUE: u64 = 10;
+/// Jobs that are counted one by one to find a place.
+const MOST_COUNTED: usize = 999;
 /// Parts of a job that shares are counted in, so that weights divide them.
 const PARTS: u64 = 1_000_000;
 
@@ -193,6 +195,66 @@ impl Lanes {
             waited: since(line_served_at).saturating_mul(claimant.weight.into()),
             turn: Reverse(first),
         })
+    }
+}
+
+/// Where a job stands among those that wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// In its own part of its line, from 1.
+    pub(super) position: u32,
+    /// How many have their turn before it.
+    pub(super) ahead: u32,
+}
+
+impl Lanes {
+    /// Where a job stands: with those before it in its line, all of lanes that are more urgent, and as many of equal ones as
+    /// have turns until then. Lanes that nobody `serves` are left out.
+    pub(super) fn place(
+        &self,
+        job: &Job,
+        serves: impl Fn(&[Placement]) -> bool,
+        claimant: impl Fn(&Line) -> Claimant,
+    ) -> Option<Place> {
+        let (own_line, own_places, own_turn) = (Line::of(job), places(job), turn(job));
+        let own_part = self.lanes.get(&own_places).and_then(|lane| lane.get(&own_line));
+        let own_claimant = claimant(&own_line);
+        let urgency = own_part.and_then(|part| self.urgency(&own_line, part, own_claimant));
+        let (part, own) = (own_part?, urgency?);
+        if !part.turns.contains(&own_turn) {
+            return None;
+        }
+        let position = part.place_of(&own_turn) + 1;
+        let mut ahead = position - 1;
+        let lanes = self.lanes.iter().filter(|(places, _)| serves(places));
+        let parts =
+            lanes.flat_map(|(places, lane)| lane.iter().map(move |(line, part)| (places, line, part)));
+        for (_, line, part) in parts.filter(|(places, line, _)| (*places, *line) != (&own_places, &own_line))
+        {
+            let other = claimant(line);
+            let Some(urgency) = self.urgency(line, part, other) else { continue };
+            let jobs = u32::try_from(part.turns.len()).unwrap_or(u32::MAX);
+            let rank = |urgency: &Urgency<'_>| (urgency.overdue, urgency.priority);
+            ahead = ahead.saturating_add(match rank(&urgency).cmp(&rank(&own)) {
+                Ordering::Less => 0,
+                Ordering::Greater => jobs,
+                Ordering::Equal if *line == own_line => part.place_of(&own_turn),
+                Ordering::Equal => {
+                    let its_first = u32::from(own < urgency);
+                    let rounds = (position - 1).saturating_mul(other.weight) / own_claimant.weight;
+                    jobs.min(rounds.saturating_add(its_first))
+                }
+            });
+        }
+        Some(Place { position, ahead })
+    }
+}
+
+impl Part {
+    /// How many of its jobs come before a turn, 999 at most.
+    fn place_of(&self, turn: &Turn) -> u32 {
+        let before = self.turns.range(..turn).take(MOST_COUNTED).count();
+        u32::try_from(before).unwrap_or(u32::MAX)
     }
 }
 

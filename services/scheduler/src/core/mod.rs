@@ -31,11 +31,12 @@ mod sweeps;
 mod tick;
 mod timers;
 mod view;
+mod waiting;
 mod workers;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use contract::{GpuClass, JobId, Seconds, SweepId, Timestamp, WorkerId, Workload};
+use contract::{GpuClass, JobId, Seconds, SweepId, Timestamp, WorkerId, Workload, control::JobSummary};
 use policy::{GpuPrice, Owners, WorkloadPolicy};
 
 pub(crate) use self::{
@@ -43,7 +44,6 @@ pub(crate) use self::{
     event::{Answer, Command, Event, JobEvent, Offer, Reach, Submission},
     job::{Job, Phase},
     sweeps::Sweep,
-    view::summary,
     workers::Worker,
 };
 use self::{desk::Desk, workers::Workers};
@@ -131,6 +131,11 @@ impl Core {
     /// A job in memory: every one that has not ended, and those recalled.
     pub(crate) fn job(&self, id: &JobId) -> Option<&Job> {
         self.jobs.get(id)
+    }
+
+    /// A job in one line, with what is known of it in memory.
+    pub(crate) fn summary(&self, job: &Job, now: Timestamp) -> JobSummary {
+        JobSummary { waiting: waiting::waiting(job, &self.desk, &self.jobs), ..view::summary(job, now) }
     }
 
     /// A sweep in memory: every one that has not ended, and those recalled.

@@ -93,7 +93,7 @@ impl Desk {
     }
 
     /// Whether a live worker of a queue has nothing to do.
-    fn is_idle(&self, queue: &Queue) -> bool {
+    pub(super) fn is_idle(&self, queue: &Queue) -> bool {
         0 < self.idle_slots(queue)
     }
 

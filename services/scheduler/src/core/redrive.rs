@@ -12,7 +12,6 @@ use super::{
     admit::{first, queued},
     control::unknown,
     job::{Job, Phase},
-    view,
 };
 
 impl Core {
@@ -23,7 +22,7 @@ impl Core {
             let answer = match self.redriven(redrive) {
                 Ok(job) => {
                     let queued = Job { phase: Phase::Queued, since: self.desk.now, ..job };
-                    Answer::Job(Box::new(view::job(&queued, &self.desk)))
+                    Answer::Job(Box::new(self.shown(&queued)))
                 }
                 Err(refused) => Answer::Refused(refused),
             };

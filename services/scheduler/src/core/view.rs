@@ -15,7 +15,7 @@ use super::{
 /// What a view may come to, so that a dead letter still fits around it.
 const MOST_BYTES: usize = MAX_MESSAGE_BYTES - 4096;
 
-/// A job with its ledger.
+/// A job with its ledger, without what it waits for.
 pub(super) fn job(job: &Job, desk: &Desk) -> JobView {
     let now = desk.now;
     let mut attempts = job.attempts.clone();
@@ -35,7 +35,8 @@ pub(super) fn job(job: &Job, desk: &Desk) -> JobView {
         submitted_at: job.submitted_at,
         ended_at: job.ended_at(),
         next_attempt_at: job.next_attempt_at(),
-        waiting_for: waiting_for(job, desk),
+        waiting_for: None,
+        waiting: None,
         run_until: None,
         predicted_finish: foresight::predicted_finish(job),
         warnings: job.terms.warnings.iter().cloned().chain(desk.warning(job)).collect(),
@@ -86,26 +87,8 @@ fn fit(view: &mut JobView) {
     }
 }
 
-/// Why a job waits, for people.
-fn waiting_for(job: &Job, desk: &Desk) -> Option<String> {
-    match &job.phase {
-        Phase::Queued if desk.index.parked.contains(&job.id) => Some(desk.waits_for(job)),
-        Phase::Queued => {
-            let choice = desk.choose(job);
-            Some(match desk.limit(job) {
-                _ if !choice.offered => job.terms.unoffered(job.outgrown_mib),
-                Some(limit) => limit.to_string(),
-                None => format!("workers that offer {} have enough to do", choice.placement),
-            })
-        }
-        Phase::Offered { .. } => Some(format!("a worker that offers {}", job.placement)),
-        Phase::Paused { .. } => Some("somebody to resume it".into()),
-        _ => None,
-    }
-}
-
 /// A job in one line.
-pub(crate) fn summary(job: &Job, now: Timestamp) -> JobSummary {
+pub(super) fn summary(job: &Job, now: Timestamp) -> JobSummary {
     let last: Option<&AttemptView> = job.attempts.last();
     JobSummary {
         job_id: job.id.clone(),
@@ -119,6 +102,7 @@ pub(crate) fn summary(job: &Job, now: Timestamp) -> JobSummary {
         submitted_at: job.submitted_at,
         ended_at: job.ended_at(),
         next_attempt_at: job.next_attempt_at(),
+        waiting: None,
         failure: match &job.phase {
             Phase::Dead { failure, .. } => Some(failure.class),
             _ => None,

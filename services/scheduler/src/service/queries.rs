@@ -11,7 +11,7 @@ use contract::{
 use tracing::error;
 
 use crate::{
-    core::{Core, summary},
+    core::Core,
     store::{Store, StoreError},
 };
 
@@ -49,8 +49,13 @@ async fn list(store: &Store, core: &Core, query: ListJobs) -> Result<JobList, St
     let now = Timestamp::now();
     let (rows, more) = store.list(query).await?;
     // A job in memory is newer than its row by what its heartbeats told.
-    let jobs = rows.iter().map(|row| summary(core.job(&row.id).unwrap_or(row), now)).collect();
-    Ok(JobList { jobs, more })
+    let jobs = rows.iter().map(|row| core.summary(core.job(&row.id).unwrap_or(row), now)).collect();
+    let mut list = JobList { jobs, more };
+    while MAX_MESSAGE_BYTES < contract::encode(&list).len() && 1 < list.jobs.len() {
+        list.jobs.truncate(list.jobs.len() / 2);
+        list.more = true;
+    }
+    Ok(list)
 }
 
 async fn sweeps(store: &Store, core: &Core, query: ListSweeps) -> Result<SweepList, StoreError> {

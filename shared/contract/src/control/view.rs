@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{JobEdits, JobState};
+use super::{JobEdits, JobState, Waiting};
 use crate::{
     ConsideredClass, Failure, FailureClass, GpuClass, JobId, MemoryNeed, Message, Seconds, StopCause,
     SubmitJob, SweepId, Tier, Timestamp, WorkerId, Workload, events::RunResult, lease::Progress,
@@ -39,6 +39,9 @@ pub struct JobView {
     /// Why it waits, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,
+    /// Why it waits, its place and when it will begin, for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
     /// When its running attempt reaches its limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_until: Option<Timestamp>,
@@ -178,6 +181,9 @@ pub struct JobSummary {
     /// When its next attempt is due, while it backs off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt_at: Option<Timestamp>,
+    /// Why it waits, its place and when it will begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
     /// The class of the failure that ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureClass>,

@@ -6,6 +6,7 @@
 mod bills;
 mod estimates;
 mod invariants;
+mod overtaking;
 mod properties;
 pub(crate) mod scene;
 mod simulation;
@@ -22,6 +23,7 @@ mod stories_redriving;
 mod stories_shares;
 mod stories_sweeps;
 mod stories_turns;
+mod stories_waiting;
 mod transitions;
 
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 
 use contract::{
     Seconds, SweepView, Timestamp,
-    control::{JobView, LedgerView, OwnerList, OwnerView, WorkerView},
+    control::{JobView, LedgerView, OwnerList, OwnerView, StartKind, WaitReason, Waiting, WorkerView},
     lease::{ClaimAnswer, Grant, Verdict},
 };
 
@@ -134,8 +134,27 @@ fn shown(view: &JobView, start: Timestamp) -> String {
     words.extend(view.next_attempt_at.map(|at| format!("next attempt at {}", seconds(at, start))));
     words.extend(view.waiting_for.as_ref().map(|reason| format!("waiting: {reason}")));
     words.extend((!view.edits.is_empty()).then(|| format!("edited: {}", view.edits)));
+    words.extend(view.waiting.as_ref().and_then(|waiting| placed(waiting, start)));
     words.extend((0 < steps_repeated).then(|| format!("{steps_repeated} steps repeated")));
     words.join("; ")
+}
+
+/// `place 2, 3 ahead, begins about 60s`; nothing for the first without a start.
+fn placed(waiting: &Waiting, start: Timestamp) -> Option<String> {
+    let mut words = Vec::new();
+    if let (Some(position), Some(ahead)) = (waiting.position, waiting.ahead)
+        && (position, ahead) != (1, 0)
+    {
+        words.push(format!("place {position}, {ahead} ahead"));
+    }
+    words.extend(waiting.starts.filter(|_| waiting.reason != WaitReason::Backoff).map(|begin| {
+        let kind = match begin.kind {
+            StartKind::About => "about",
+            StartKind::NotBefore => "not before",
+        };
+        format!("begins {kind} {}", seconds(begin.at, start))
+    }));
+    (!words.is_empty()).then(|| words.join(", "))
 }
 
 /// Seconds since the beginning of the script.

@@ -128,6 +128,6 @@ fn auto_stays_within_the_total_limits() {
             accepted
             offer b.1 to t4 at 9s
         get b
-            offered on t4; queued 0s, backing off 0s, running 0s, 0.000000 USD; warning: timeout is 2days, and one attempt of classifier runs 1day at most: that is what it gets; its checkpoints carry the work on into the next attempt; waiting: a worker that offers t4
+            offered on t4; queued 0s, backing off 0s, running 0s, 0.000000 USD; warning: timeout is 2days, and one attempt of classifier runs 1day at most: that is what it gets; its checkpoints carry the work on into the next attempt; waiting: a worker that offers t4; begins not before 7168s
     "#]]);
 }

@@ -8,7 +8,7 @@ use super::{check_under, rules};
 use crate::core::Rules;
 
 /// The rules that ship with other limits and shares.
-fn shared(concurrency: u32, owners: &str) -> Rules {
+pub(super) fn shared(concurrency: u32, owners: &str) -> Rules {
     let mut rules = Rules { owners: toml::from_str::<Owners>(owners).unwrap(), ..rules() };
     rules.workloads.values_mut().for_each(|workload| workload.concurrency = concurrency);
     rules
@@ -41,7 +41,7 @@ fn an_owner_runs_no_more_than_its_limit() {
             get a2
                 queued on t4; queued 0s, backing off 0s, running 0s, 0.000000 USD; waiting: owner ada runs at most 1 job at once
             get b3
-                queued on t4; queued 0s, backing off 0s, running 0s, 0.000000 USD; waiting: owner bob runs at most 2 jobs at once
+                queued on t4; queued 0s, backing off 0s, running 0s, 0.000000 USD; waiting: owner bob runs at most 2 jobs at once; place 1, 1 ahead
             claim w1 a1.1
                 tell leased a1.1 by w1
                 grant a1.1 for 1h (timeout)
