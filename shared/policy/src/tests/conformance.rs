@@ -45,6 +45,18 @@ fn the_budgets_and_limits_are_those_of_the_table() {
     }
 }
 
+/// The table's ten inputs a worker are ten slots: ten runs that share one process and its device. One slot ships, because
+/// each run trains and keeps the device and its memory to itself; that ten are honoured is the scheduler's to show.
+#[test]
+fn ten_inputs_a_worker_are_ten_slots() {
+    for name in ["classifier", "dit"] {
+        assert_eq!(shipped().workloads[&workload(name)].slots, 1, "{name}: what ships");
+    }
+    let text = include_str!("../../../../rekindle.toml").replace("\nslots = 1\n", "\nslots = 10\n");
+    let policies = toml::from_str::<super::Shipped>(&text).unwrap().workloads;
+    assert_eq!(policies[&workload("classifier")].slots, 10, "classifier: inputs per worker 10");
+}
+
 #[test]
 fn the_classes_are_those_of_the_table() {
     let table = [

@@ -1,9 +1,12 @@
 //! Taking offers: claim, then acknowledge; and never holding what cannot be run.
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicU32, Ordering},
-    mpsc,
+use std::{
+    sync::{
+        Condvar, Mutex,
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
+    time::Duration,
 };
 
 use broker::Outgoing;
@@ -111,6 +114,34 @@ async fn a_busy_worker_leaves_the_next_offer_to_others() {
     assert_eq!(ended.worker, hellos[1]);
     free.stop().await;
     busy.stop().await;
+}
+
+/// Each of the two runs ends only if it has met the other one.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_runs_share_the_process_of_a_worker_with_two_slots() {
+    let world = World::new().await;
+    let (here, arrived) = (Mutex::new(0), Condvar::new());
+    let meet = Scripted(move |_: &Run, _: &mut dyn Control| {
+        let mut count = here.lock().unwrap();
+        *count += 1;
+        arrived.notify_all();
+        let alone = |count: &mut i32| *count < 2;
+        let (_met, waited) = arrived.wait_timeout_while(count, Duration::from_secs(30), alone).unwrap();
+        assert!(!waited.timed_out(), "nobody else runs in this process");
+        Ok(RunResult::default())
+    });
+    let worker = world.start_with(meet, &[("REKINDLE__WORKLOADS__CLASSIFIER__SLOTS", "2")]);
+    let jobs = [job("one"), job("other")];
+    for job in &jobs {
+        world.offer(job, 1).await;
+    }
+    for job in &jobs {
+        let ended = world.ended(job, 1).await;
+        assert!(matches!(ended.end, AttemptEnd::Succeeded(_)), "{:?}", ended.end);
+    }
+    let hellos = world.counterpart.script().hellos.clone();
+    assert_eq!((hellos.len(), hellos[0].slots), (1, 2));
+    worker.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

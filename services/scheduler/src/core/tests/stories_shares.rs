@@ -1,10 +1,10 @@
 //! What each owner may have at once, and how owners and priorities share what there is.
 
-use contract::Seconds;
+use contract::{JobId, Seconds, WorkerId, control::JobState};
 use expect_test::expect;
 use policy::Owners;
 
-use super::{check_under, rules};
+use super::{Scene, check_under, rules};
 use crate::core::Rules;
 
 /// The rules that ship with other limits and shares.
@@ -357,4 +357,20 @@ fn a_large_job_gets_a_slot_of_its_class_though_small_ones_of_a_higher_priority_k
                 grant large.1 for 1h (timeout)
         "#]],
     );
+}
+
+#[test]
+fn ten_runs_share_a_worker_that_has_ten_slots() {
+    let mut scene = Scene::new(shared(10, ""));
+    scene.act("hello w1 t4 slots=10");
+    (1..=11).for_each(|number| drop(scene.act(&format!("submit j{number}"))));
+    (1..=11).for_each(|number| drop(scene.act(&format!("claim w1 j{number}.1"))));
+    let states = (1..=11).map(|number| {
+        let id = JobId::new(format!("j{number}")).unwrap();
+        (scene.core.job(&id).unwrap().state() == JobState::Running, number)
+    });
+    let running: Vec<i32> = states.filter(|(runs, _)| *runs).map(|(_, number)| number).collect();
+    assert_eq!(running, (1..=10).collect::<Vec<_>>());
+    let held = scene.core.desk.index.held_by(&WorkerId::new("w1").unwrap()).count();
+    assert_eq!(held, 10);
 }
