@@ -5,7 +5,7 @@ use std::time::Duration;
 use contract::{
     Failure, FailureClass, SpotUse, StopCause, Timestamp,
     control::Charge,
-    events::{DeadLetter, JobEnded, JobRetrying},
+    events::{DeadLetter, JobEnded, JobRetrying, JobWarned},
 };
 use policy::{Chance, Decision, decide};
 
@@ -13,7 +13,7 @@ use super::{
     Command, JobEvent,
     desk::Desk,
     job::{Job, Phase},
-    money::Shortage,
+    money::{OffSpot, Shortage},
     view,
 };
 
@@ -78,9 +78,7 @@ impl Desk {
                     job.outgrown_mib =
                         job.attempts.last().and_then(|attempt| job.class_memory_mib(&attempt.gpu));
                 }
-                if job.terms.spot == SpotUse::Allow && job.is_stuck_on_spot() {
-                    job.terms.spot = SpotUse::Never;
-                }
+                self.leave_spot_if_stuck(job);
                 if pauses {
                     self.stand_still(job);
                     return None;
@@ -92,6 +90,19 @@ impl Desk {
                 let failure = explained(failure, exhausted, job, lacks);
                 self.finish(job, Phase::Dead { at: now, failure, exhausted });
                 None
+            }
+        }
+    }
+
+    /// Has a job go on demand that spot machines do not get any further, or warns that it cannot pay for that.
+    fn leave_spot_if_stuck(&mut self, job: &mut Job) {
+        match self.way_off_spot(job) {
+            OffSpot::NotNeeded => {}
+            OffSpot::OnDemand => job.terms.spot = SpotUse::Never,
+            OffSpot::TooDear(warning) => {
+                let (job_id, attempt, at) = (job.id.clone(), job.granted, self.now);
+                let warned = JobWarned { job_id, attempt, warning, predicted_finish: None, at };
+                self.tell(JobEvent::Warned(warned));
             }
         }
     }

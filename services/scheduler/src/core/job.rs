@@ -273,16 +273,21 @@ impl Job {
         }
     }
 
-    /// Whether spot machines come to nothing for it: one after the other was taken away before it got any further.
-    pub(crate) fn is_stuck_on_spot(&self) -> bool {
-        let Some([first, .., last]) = self.attempts.last_chunk::<FRUITLESS_PREEMPTIONS>() else {
-            return false;
-        };
-        let taken_away = self.attempts.iter().rev().take(FRUITLESS_PREEMPTIONS).all(|attempt| {
+    /// How long spot machines last for it, if they come to nothing: one after the other was taken away before it got any
+    /// further.
+    pub(crate) fn stuck_on_spot(&self) -> Option<Duration> {
+        let attempts = self.attempts.last_chunk::<FRUITLESS_PREEMPTIONS>()?;
+        let taken_away = attempts.iter().all(|attempt| {
             let class = attempt.failure.as_ref().map(|failure| failure.class);
             attempt.tier == Tier::Spot && class == Some(FailureClass::Preempted)
         });
-        taken_away && last.progress.step <= first.resumed_from_step.unwrap_or(0)
+        let [first, .., last] = attempts;
+        if !taken_away || first.resumed_from_step.unwrap_or(0) < last.progress.step {
+            return None;
+        }
+        let lasted =
+            attempts.iter().map(|attempt| attempt.ended_at.unwrap_or_default().since(attempt.leased_at));
+        lasted.max()
     }
 
     /// What its running attempt was told to stop for, its limit aside.

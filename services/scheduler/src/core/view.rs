@@ -10,6 +10,7 @@ use super::{
     desk::Desk,
     foresight,
     job::{Job, Phase},
+    money::OffSpot,
 };
 
 /// What a view may come to, so that a dead letter still fits around it.
@@ -39,7 +40,7 @@ pub(super) fn job(job: &Job, desk: &Desk) -> JobView {
         waiting: None,
         run_until: None,
         predicted_finish: foresight::predicted_finish(job),
-        warnings: job.terms.warnings.iter().cloned().chain(desk.warning(job)).collect(),
+        warnings: warnings(job, desk),
         considered: match job.phase {
             Phase::Queued => desk.choose(job).considered,
             _ => job.considered.clone(),
@@ -67,6 +68,16 @@ pub(super) fn job(job: &Job, desk: &Desk) -> JobView {
     }
     fit(&mut view);
     view
+}
+
+/// What its owner should know.
+fn warnings(job: &Job, desk: &Desk) -> Vec<String> {
+    let mut warnings = job.terms.warnings.clone();
+    warnings.extend(desk.warning(job));
+    if let OffSpot::TooDear(warning) = desk.way_off_spot(job) {
+        warnings.push(warning);
+    }
+    warnings
 }
 
 /// Leaves out the oldest attempts, then part of the result, until the view fits into a message.

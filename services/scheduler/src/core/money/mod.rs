@@ -3,6 +3,7 @@
 mod fund;
 mod parked;
 mod purses;
+mod spot;
 mod view;
 mod words;
 
@@ -11,7 +12,10 @@ use std::time::Duration;
 use contract::{JobId, Refusal, Refused, StopCause, SweepId, Timestamp};
 use policy::{Left, Placement, Terms, affordable, least_usd, placements, run_limit};
 
-pub(super) use self::parked::{Account, Parked};
+pub(super) use self::{
+    parked::{Account, Parked},
+    spot::OffSpot,
+};
 pub(crate) use self::purses::{Purse, Purses, Reservation};
 use super::{
     Rules,
@@ -144,12 +148,16 @@ impl Desk {
     /// What a job lacks of its own money for an attempt on the cheapest of the machines that workers offer; of all of its
     /// machines, if nobody offers any.
     pub(super) fn least_shortage(&self, job: &Job) -> Option<Shortage> {
-        let price = |placement: &Placement| job.terms.usd_per_hour(placement);
         let places = placements(&job.terms, job.outgrown_mib);
-        let offered = places.iter().filter(|place| self.is_offered(job, place));
+        self.own_shortage(job, self.cheapest(job, &places)?)
+    }
+
+    /// The cheapest of some machines that workers offer; of all, if nobody offers any.
+    fn cheapest<'a>(&self, job: &Job, places: &'a [Placement]) -> Option<&'a Placement> {
+        let price = |placement: &Placement| job.terms.usd_per_hour(placement);
         let cheapest = |a: &&Placement, b: &&Placement| price(a).total_cmp(&price(b));
-        let cheapest = offered.min_by(cheapest).or_else(|| places.iter().min_by(cheapest))?;
-        self.own_shortage(job, cheapest)
+        let offered = places.iter().filter(|place| self.is_offered(job, place));
+        offered.min_by(cheapest).or_else(|| places.iter().min_by(cheapest))
     }
 
     /// What a job lacks of its own money for an attempt on a machine.

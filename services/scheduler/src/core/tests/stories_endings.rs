@@ -137,6 +137,69 @@ fn a_preempted_attempt_is_followed_at_once() {
 }
 
 #[test]
+fn a_job_that_spot_machines_get_no_further_goes_on_demand_if_it_can_pay_for_that() {
+    check(expect![[r#"
+        hello s1 t4 spot
+        hello w1 t4
+        submit a resources.spot=allow resources.gpu=["t4"]
+            tell queued a
+            accepted
+            offer a.1 to t4 (spot) at 0s
+        claim s1 a.1
+            tell leased a.1 by s1
+            grant a.1 for 1h (timeout)
+        ended s1 a.1@0 preempted
+            tell retrying a.1 at 0s, after preempted: it went wrong
+            offer a.2 to t4 (spot) at 0s
+        claim s1 a.2
+            tell leased a.2 by s1
+            grant a.2 for 1h (timeout)
+        ended s1 a.2@0 preempted
+            tell retrying a.2 at 0s, after preempted: it went wrong
+            offer a.3 to t4 (spot) at 0s
+        claim s1 a.3
+            tell leased a.3 by s1
+            grant a.3 for 1h (timeout)
+        live 40s s1=a.3@0 w1
+        ended s1 a.3@0 preempted
+            tell retrying a.3 at 40s, after preempted: it went wrong
+            offer a.4 to t4 at 40s
+        submit b resources.spot=allow resources.gpu=["t4"] total.usd=0.0085
+            tell queued b
+            accepted
+            offer b.1 to t4 (spot) at 40s
+        claim s1 b.1
+            tell leased b.1 by s1
+            grant b.1 for 3m 6s 571ms (budget)
+        ended s1 b.1@0 preempted
+            tell retrying b.1 at 40s, after preempted: it went wrong
+            offer b.2 to t4 (spot) at 40s
+        claim s1 b.2
+            tell leased b.2 by s1
+            grant b.2 for 3m 6s 571ms (budget)
+        live 40s s1=b.2@0 w1
+            offer a.4 to t4 at 55s
+            offer a.4 to t4 at 70s
+        ended s1 b.2@0 preempted
+            tell retrying b.2 at 80s, after preempted: it went wrong
+            offer b.3 to t4 (spot) at 80s
+        claim s1 b.3
+            tell leased b.3 by s1
+            grant b.3 for 2m 26s 571ms (budget)
+        ended s1 b.3@0 preempted
+            tell warned b.3: spot machines are taken away before the job gets any further, the last ones after 40s at most, and the 0.0069 USD that are left do not pay for as long on t4 on demand, which takes 0.0070 USD; it stays on spot
+            tell retrying b.3 at 80s, after preempted: it went wrong
+            offer b.4 to t4 (spot) at 80s
+        claim s1 b.4
+            tell leased b.4 by s1
+            grant b.4 for 2m 26s 571ms (budget)
+        ended s1 b.4@7 preempted
+            tell retrying b.4 at 80s, after preempted: it went wrong
+            offer b.5 to t4 (spot) at 80s
+    "#]]);
+}
+
+#[test]
 fn the_total_time_ends_a_job_wherever_it_is() {
     check(expect![[r#"
         submit a total.time=60
