@@ -160,10 +160,11 @@ fn attempts(job: &JobView, clock: &Clock) -> String {
 fn how_it_ended(job: &JobView, attempt: &AttemptView) -> String {
     let Some(failure) = &attempt.failure else {
         let is_last = job.attempts.last().is_some_and(|last| last.attempt == attempt.attempt);
-        return match attempt.ended_at {
-            None => String::new(),
-            Some(_) if is_last && job.state.is_end() => job.state.to_string(),
-            Some(_) => "stopped".into(),
+        return match (attempt.ended_at, attempt.stopped) {
+            (None, _) => String::new(),
+            (Some(_), Some(cause)) => cause.as_str().replace('_', " "),
+            (Some(_), None) if is_last && job.state.is_end() => job.state.to_string(),
+            (Some(_), None) => "stopped".into(),
         };
     };
     let charged = attempt.charged_to.map(|charge| match charge {
@@ -192,7 +193,7 @@ mod tests {
         let text = describe(&job, &clock, |key| format!("/data/checkpoints/{key}"));
         expect![[r#"
             job         flowers-7
-            state       running on l4 spot, told to stop: preempted, next attempt at 00:02:00 (58m ago), a worker of class l4
+            state       running on l4 spot, told to stop: preempted, early stopped by its sweep, next attempt at 00:02:00 (58m ago), a worker of class l4
             workload    classifier, profile fast
             owner       vision-team, priority 7
             sweep       flowers-lr

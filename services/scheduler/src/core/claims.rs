@@ -153,6 +153,7 @@ impl Desk {
             resumed_from_step: None,
             progress: Progress::default(),
             failure: None,
+            stopped: None,
             charged_to: None,
             backoff: None,
             usd: 0.0,

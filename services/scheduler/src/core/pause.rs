@@ -60,6 +60,9 @@ impl Desk {
     /// meanwhile goes on at once.
     pub(super) fn paused(&mut self, job: &mut Job, ended_at: Timestamp) {
         self.close_attempt(job, ended_at);
+        if let Some(attempt) = job.attempts.last_mut() {
+            attempt.stopped = Some(StopCause::Paused);
+        }
         match job.ordered() {
             Some(cause @ (StopCause::Cancelled | StopCause::EarlyStopped)) => self.call_off(job, cause),
             Some(StopCause::Paused) => self.stand_still(job),

@@ -100,6 +100,9 @@ pub struct AttemptView {
     pub resumed_from_step: Option<u64>,
     /// How far it got, as last reported.
     pub progress: Progress,
+    /// What it was told to stop for, where it did and that is no failure: `paused`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<StopCause>,
     /// The failure that ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,

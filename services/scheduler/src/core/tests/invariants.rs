@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use contract::{
-    FailureClass, Tier,
+    FailureClass, StopCause, Tier,
     control::{AttemptView, Charge, JobState},
 };
 
@@ -108,7 +108,8 @@ fn is_accounted_for(job: &Job, attempt: &AttemptView) {
     let which = format!("attempt {} of {}", attempt.attempt, job.id);
     let Some(failure) = &attempt.failure else {
         assert_eq!(attempt.charged_to, None, "{which} has not failed, and nothing is charged");
-        assert!(attempt.ended_at.is_none() || job.state() == JobState::Succeeded, "{which} has a failure");
+        let has_end = attempt.stopped == Some(StopCause::Paused) || job.state() == JobState::Succeeded;
+        assert!(attempt.ended_at.is_none() || has_end, "{which} has a failure");
         return;
     };
     assert!(attempt.ended_at.is_some(), "{which} has failed and is over");

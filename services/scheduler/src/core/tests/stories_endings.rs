@@ -187,7 +187,7 @@ fn a_job_that_spot_machines_get_no_further_goes_on_demand_if_it_can_pay_for_that
             tell leased b.3 by s1
             grant b.3 for 2m 26s 571ms (budget)
         ended s1 b.3@0 preempted
-            tell warned b.3: spot machines are taken away before the job gets any further, the last ones after 40s at most, and the 0.0069 USD that are left do not pay for as long on t4 on demand, which takes 0.0070 USD; it stays on spot
+            tell warned b.3: spot machines are taken away before the job gets any further, the last ones after 40s at most, and the money pays for no more than 39s 429ms on t4; it stays on spot
             tell retrying b.3 at 80s, after preempted: it went wrong
             offer b.4 to t4 (spot) at 80s
         claim s1 b.4

@@ -213,7 +213,7 @@ fn what_would_happen_again_is_charged_although_the_job_is_paused() {
             running on t4; queued 0s, backing off 0s, running 0s, 0.000000 USD; stopping: paused
         ended w1 b.1 oom
             bury b with 1 attempts
-            tell dead b: oom: it went wrong (given up: max_retries is 0)
+            tell dead b: oom: it went wrong (t4 has 15360 MiB and the job was estimated at 1877 MiB; given up: max_retries is 0)
     "#]]);
 }
 
