@@ -22,8 +22,8 @@ fn set(settings: &mut Table, path: &str, value: &str) {
     let (sections, key) = path.rsplit_once('.').expect("a change names a section and a key");
     let mut table = settings;
     for section in sections.split('.') {
-        table =
-            table[section].as_table_mut().unwrap_or_else(|| panic!("{section:?} in {path:?} is no section"));
+        let inner = table.entry(section).or_insert_with(|| Table::new().into());
+        table = inner.as_table_mut().unwrap_or_else(|| panic!("{section:?} in {path:?} is no section"));
     }
     let value = value.parse::<i64>().map_or_else(|_| Value::from(value), Value::from);
     table.insert(key.into(), value);

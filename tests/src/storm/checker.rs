@@ -6,7 +6,7 @@ use contract::{
     JobId, Message, SubmitJob, Timestamp, Workload,
     checkpoints::Manifest,
     control::{Charge, JobState, JobView},
-    events::{JobEnded, JobLeased, JobRetrying},
+    events::{JobEnded, JobLeased, JobPaused, JobResumed, JobRetrying},
 };
 use serde_json::Value;
 
@@ -17,6 +17,8 @@ pub struct Record {
     pub jobs: BTreeMap<JobId, JobRecord>,
     /// How many jobs of a workload may run at once.
     pub concurrency: BTreeMap<Workload, usize>,
+    /// How many of an owner may.
+    pub owners_concurrency: BTreeMap<String, usize>,
     /// How long an attempt runs between two heartbeats, in hours: what one of them is worth.
     pub heartbeat_hours: f64,
 }
@@ -59,29 +61,38 @@ impl Record {
         jobs.chain(self.crowds()).collect()
     }
 
-    /// Workloads of which more jobs ran at once than may.
+    /// Workloads and owners of which more jobs ran at once than may.
     fn crowds(&self) -> Vec<String> {
-        let most = self.concurrency.iter().map(|(workload, allowed)| {
-            let of_it = |job: &&JobRecord| job.submission.workload == *workload;
-            let attempts = self.jobs.values().filter(of_it).flat_map(|job| &job.view.attempts);
-            // An attempt that ends in the millisecond in which another begins makes room for it.
-            let mut changes: Vec<(Timestamp, i64)> = attempts
-                .flat_map(|attempt| {
-                    let ended = attempt.ended_at.map(|at| (at, -1));
-                    ended.into_iter().chain([(attempt.leased_at, 1)])
-                })
-                .collect();
-            changes.sort_unstable();
-            let at_once = changes.iter().scan(0, |running, (_, change)| {
-                *running += change;
-                Some(*running)
-            });
-            (workload, *allowed, at_once.max().unwrap_or(0))
+        let workloads = self.concurrency.iter().map(|(workload, allowed)| {
+            let of_it = |job: &JobRecord| job.submission.workload == *workload;
+            (workload.to_string(), *allowed, self.most_at_once(of_it))
         });
-        let crowded = most.filter(|(_, allowed, most)| *allowed < usize::try_from(*most).unwrap_or(0));
+        let owners = self.owners_concurrency.iter().map(|(owner, allowed)| {
+            let of_it = |job: &JobRecord| job.submission.owner == *owner;
+            (format!("owner {owner}"), *allowed, self.most_at_once(of_it))
+        });
+        let crowded = workloads.chain(owners).filter(|(_, allowed, most)| allowed < most);
         crowded
-            .map(|(workload, allowed, most)| format!("{most} of {workload} ran at once, not {allowed}"))
+            .map(|(whose, allowed, most)| format!("{most} of {whose} ran at once, not {allowed}"))
             .collect()
+    }
+
+    /// How many of some jobs ran at once.
+    fn most_at_once(&self, counts: impl Fn(&JobRecord) -> bool) -> usize {
+        let attempts = self.jobs.values().filter(|job| counts(job)).flat_map(|job| &job.view.attempts);
+        // An attempt that ends in the millisecond in which another begins makes room for it.
+        let mut changes: Vec<(Timestamp, i64)> = attempts
+            .flat_map(|attempt| {
+                let ended = attempt.ended_at.map(|at| (at, -1));
+                ended.into_iter().chain([(attempt.leased_at, 1)])
+            })
+            .collect();
+        changes.sort_unstable();
+        let at_once = changes.iter().scan(0, |running, (_, change)| {
+            *running += change;
+            Some(*running)
+        });
+        at_once.max().and_then(|most| usize::try_from(most).ok()).unwrap_or(0)
     }
 }
 
@@ -106,11 +117,13 @@ fn one_end(job: &JobRecord) -> Vec<String> {
 fn one_lease(job: &JobRecord) -> Vec<String> {
     let mut broken = Vec::new();
     let (mut held, mut last, mut ended): (Option<u64>, u64, bool) = (None, 0, false);
+    // An attempt that stops to pause its job, which is resumed before it has, ends without a word.
+    let mut may_be_over = false;
     for event in &job.history {
         let (kind, attempt) = (event["kind"].as_str().unwrap_or_default(), event["attempt"].as_u64());
         if kind == JobLeased::KIND {
             let attempt = attempt.unwrap_or(0);
-            if let Some(holder) = held {
+            if let (Some(holder), false) = (held, may_be_over) {
                 broken.push(format!("attempt {attempt} was leased while {holder} held the lease"));
             }
             if attempt != last + 1 {
@@ -119,12 +132,16 @@ fn one_lease(job: &JobRecord) -> Vec<String> {
             if ended {
                 broken.push(format!("attempt {attempt} was leased after the end"));
             }
-            (held, last) = (Some(attempt), attempt);
+            (held, last, may_be_over) = (Some(attempt), attempt, false);
         } else if kind == JobRetrying::KIND {
             if held != attempt {
                 broken.push(format!("attempt {attempt:?} failed, and {held:?} held the lease"));
             }
             held = None;
+        } else if kind == JobPaused::KIND {
+            held = None;
+        } else if kind == JobResumed::KIND {
+            may_be_over = true;
         } else if kind == JobEnded::KIND {
             (held, ended) = (None, true);
         }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use broker::Outgoing;
 use contract::{
     JobId, SubmitJob,
-    control::{CancelJob, JobState},
+    control::{CancelJob, JobState, PauseJob, ResumeJob},
     lease::OfferAttempt,
     names::{EVENTS_EXCHANGE, JOBS_EXCHANGE, SUBMIT_KEY, WORK_EXCHANGE},
 };
@@ -34,12 +34,14 @@ pub(super) enum Injury {
     Repeat,
     /// Somebody cancels a job.
     Cancel,
+    /// Somebody pauses a job, and resumes it after a while.
+    Pause,
     /// RabbitMQ is killed and started again.
     KillBroker,
 }
 
 /// How likely each of them is, in parts.
-const MIX: [(Injury, u32); 8] = [
+const MIX: [(Injury, u32); 9] = [
     (Injury::Kill, 26),
     (Injury::Freeze, 16),
     (Injury::Cut, 14),
@@ -47,6 +49,7 @@ const MIX: [(Injury, u32); 8] = [
     (Injury::Preempt, 10),
     (Injury::Repeat, 16),
     (Injury::Cancel, 6),
+    (Injury::Pause, 8),
     (Injury::KillBroker, 2),
 ];
 
@@ -74,6 +77,7 @@ impl Injury {
             Self::Preempt => "SIGTERM of a trainer",
             Self::Repeat => "messages repeated",
             Self::Cancel => "job cancelled",
+            Self::Pause => "job paused and resumed",
             Self::KillBroker => "SIGKILL of RabbitMQ",
         }
     }
@@ -111,6 +115,7 @@ impl Injury {
             }
             Self::Repeat => repeat(scene, random).await,
             Self::Cancel => cancel(scene, random).await,
+            Self::Pause => pause(scene, a_while, random).await,
             Self::KillBroker => system.restart_broker().await,
         }
     }
@@ -146,13 +151,27 @@ async fn repeat(scene: &mut Scene<'_>, random: &mut StdRng) {
 }
 
 async fn cancel(scene: &mut Scene<'_>, random: &mut StdRng) {
-    let live = [JobState::Queued, JobState::Offered, JobState::Running, JobState::BackingOff];
-    let jobs: Vec<&JobId> = scene.submitted.keys().collect();
-    let Some(job) = jobs.choose(random).map(|job| (*job).clone()) else { return };
-    // What has ended cannot be cancelled any more, which is no injury.
-    if live.contains(&scene.system.view(&job).await.state)
-        && scene.system.ask(&CancelJob { job_id: job.clone() }).await.is_ok()
-    {
+    let Some(job) = live(scene, random).await else { return };
+    if scene.system.ask(&CancelJob { job_id: job.clone() }).await.is_ok() {
         scene.cancelled.push(job);
     }
+}
+
+async fn pause(scene: &mut Scene<'_>, a_while: Duration, random: &mut StdRng) {
+    let Some(job_id) = live(scene, random).await else { return };
+    if scene.system.ask(&PauseJob { job_id: job_id.clone() }).await.is_ok() {
+        sleep(a_while).await;
+        // It may have ended before it heard of the pause, or have been resumed by a request whose answer was lost.
+        if let Err(refused) = scene.system.ask(&ResumeJob { job_id: job_id.clone() }).await {
+            let state = scene.system.view(&job_id).await.state;
+            assert_ne!(state, JobState::Paused, "{job_id} cannot be resumed: {refused}");
+        }
+    }
+}
+
+/// Some job that has not ended.
+async fn live(scene: &Scene<'_>, random: &mut StdRng) -> Option<JobId> {
+    let jobs: Vec<&JobId> = scene.submitted.keys().collect();
+    let job = (*jobs.choose(random)?).clone();
+    (!scene.system.view(&job).await.state.is_end()).then_some(job)
 }

@@ -9,6 +9,11 @@ use crate::{
     step::{How, NOP, StepParams},
 };
 
+/// Whose they are; the first may run few at once.
+const OWNERS: [&str; 3] = [LIMITED_OWNER, "bob", "cleo"];
+/// The owner that has a limit.
+pub(super) const LIMITED_OWNER: &str = "ada";
+
 /// A job, and how it may end if nobody cancels it.
 #[derive(Debug, Clone)]
 pub(super) struct Planned {
@@ -47,10 +52,12 @@ pub(super) fn plan(number: usize, random: &mut StdRng) -> Planned {
         _ => ("trains", params, vec![JobState::Succeeded]),
     };
     let mut submission = submission(&format!("job-{number}"), &params);
+    submission.owner = OWNERS[random.random_range(0..OWNERS.len())].into();
     submission.priority = random.random_range(0..10);
     submission.retry.jitter = [None, Some(Jitter::Full), Some(Jitter::Equal)][random.random_range(0..3)];
     match kind {
-        "has little money" => submission.total.usd = Some(random.random_range(2e-6..60e-6)),
+        // The shortest attempt costs 1.6e-4: a second of work, and the time in which it may have to stop.
+        "has little money" => submission.total.usd = Some(random.random_range(1.6e-4..4e-4)),
         "has little time" => submission.total.time = Seconds::new(random.random_range(1.0..30.0)),
         _ => {}
     }

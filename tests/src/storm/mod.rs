@@ -26,12 +26,13 @@ const STANDBY: &str = "scheduler-2";
 const TRAINERS: [&str; 4] = ["host-0", "host-1", "host-2", "nop-0"];
 const PROGRAMS: [&str; 7] = [SCHEDULER, STANDBY, STORE, "host-0", "host-1", "host-2", "nop-0"];
 /// Losses and failures by accident are what a storm is made of; no job shall die of them.
-const CHANGES: [(&str, &str); 5] = [
+const CHANGES: [(&str, &str); 6] = [
     ("workloads.step.retry.max_losses", "100000"),
     ("workloads.step.retry.max_retries", "1000"),
     ("workloads.nop.retry.max_losses", "100000"),
     ("workloads.nop.retry.max_retries", "1000"),
     ("workloads.step.concurrency", "8"),
+    ("owners.ada.concurrency", "3"),
 ];
 /// How long jobs may take to end once nothing goes wrong any more.
 const AFTERMATH: Duration = Duration::from_secs(240);

@@ -9,7 +9,10 @@ use contract::{
 };
 use serde_json::Value;
 
-use super::{JobRecord, Record, jobs::Planned};
+use super::{
+    JobRecord, Record,
+    jobs::{LIMITED_OWNER, Planned},
+};
 use crate::{
     System,
     step::{StepParams, WORKLOAD},
@@ -18,8 +21,9 @@ use crate::{
 /// What an hour of the storm's one class costs, and how often its trainers are heard: as the settings of tests have it.
 const USD_PER_HOUR: f64 = 0.05;
 const HEARTBEAT_SECONDS: f64 = 0.5;
-/// How many jobs of steps may run at once in a storm.
+/// How many jobs of steps, and of the owner that has a limit, may run at once in a storm.
 const CONCURRENCY: usize = 8;
+const OWNERS_CONCURRENCY: usize = 3;
 
 impl Record {
     /// Asks the scheduler, the checkpoint-store and the disk.
@@ -36,6 +40,7 @@ impl Record {
         Self {
             jobs,
             concurrency: BTreeMap::from([(step, CONCURRENCY)]),
+            owners_concurrency: BTreeMap::from([(LIMITED_OWNER.into(), OWNERS_CONCURRENCY)]),
             heartbeat_hours: HEARTBEAT_SECONDS / 3600.0,
         }
     }

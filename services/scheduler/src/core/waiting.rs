@@ -38,7 +38,11 @@ impl Core {
         let waiting = waiting(job, &self.desk, &self.jobs);
         // Until when it backs off is told beside it.
         let told = waiting.as_ref().filter(|waiting| waiting.reason != WaitReason::Backoff);
-        JobView { waiting_for: told.map(|waiting| waiting.detail.clone()), waiting, ..view::job(job, &self.desk) }
+        JobView {
+            waiting_for: told.map(|waiting| waiting.detail.clone()),
+            waiting,
+            ..view::job(job, &self.desk)
+        }
     }
 }
 

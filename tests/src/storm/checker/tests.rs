@@ -45,7 +45,7 @@ fn good() -> Record {
         "job.ended" => json!({ "kind": kind, "state": "succeeded" }),
         _ => json!({ "kind": kind, "attempt": attempt }),
     });
-    let workload = submission.workload.clone();
+    let (workload, owner) = (submission.workload.clone(), submission.owner.clone());
     let job = JobRecord {
         submission,
         usd_per_hour: 3600.0,
@@ -59,6 +59,7 @@ fn good() -> Record {
     Record {
         jobs: BTreeMap::from([(JobId::new(JOB).unwrap(), job)]),
         concurrency: BTreeMap::from([(workload, 1)]),
+        owners_concurrency: BTreeMap::from([(owner, 1)]),
         heartbeat_hours: 0.5 / 3600.0,
     }
 }
@@ -104,14 +105,29 @@ fn two_leases_at_once() {
 }
 
 #[test]
-fn attempts_that_overlap_are_one_too_many_and_pass_the_limit_of_the_workload() {
+fn a_pause_gives_the_lease_back() {
+    let told = |kind: &str| json!({ "kind": kind, "attempt": 1 });
+    check(|job| drop(job.history.splice(2..3, [told("job.paused"), told("job.resumed")])), &[]);
+    check(|job| job.history[2] = told("job.resumed"), &[]);
+    check(
+        |job| drop(job.history.splice(2..2, [told("job.paused")])),
+        &["attempt Some(1) failed, and None held the lease"],
+    );
+}
+
+#[test]
+fn attempts_that_overlap_are_one_too_many_and_pass_the_limits() {
     let mut record = good();
     let job = record.jobs.values_mut().next().unwrap();
     job.view.attempts[1].leased_at = Timestamp(4_000);
     job.view.ledger.running = contract::Seconds::new(9.0).unwrap();
     assert_eq!(
         record.broken(),
-        ["flowers-7: attempt 2 began before 1 was over", "2 of classifier ran at once, not 1"]
+        [
+            "flowers-7: attempt 2 began before 1 was over",
+            "2 of classifier ran at once, not 1",
+            "2 of owner vision-team ran at once, not 1"
+        ]
     );
 }
 

@@ -12,11 +12,11 @@ use std::time::Duration;
 use contract::{JobId, Refusal, Refused, StopCause, SweepId, Timestamp};
 use policy::{Left, Placement, Terms, affordable, least_usd, placements, run_limit};
 
+pub(crate) use self::purses::{Purse, Purses, Reservation};
 pub(super) use self::{
     parked::{Account, Parked},
     spot::OffSpot,
 };
-pub(crate) use self::purses::{Purse, Purses, Reservation};
 use super::{
     Rules,
     desk::{Desk, queue_of},

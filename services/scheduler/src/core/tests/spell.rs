@@ -64,7 +64,8 @@ fn answered(answer: &Answer, start: Timestamp) -> Option<String> {
         Answer::Welcome(_) | Answer::Done => return None,
         Answer::Claim(answer) => match &**answer {
             ClaimAnswer::Granted(grant) => {
-                let Grant { job_id, attempt, run_limit, run_limit_cause, fresh_after, micro_batches, .. } = grant;
+                let Grant { job_id, attempt, run_limit, run_limit_cause, fresh_after, micro_batches, .. } =
+                    grant;
                 let fresh = match fresh_after {
                     0 => String::new(),
                     attempt => format!(", afresh after {attempt}"),
