@@ -61,7 +61,7 @@ impl RedriveJob {
 
 /// Forgets a job that has ended, and everything that happened to it. Its name stays taken, so that a submission that comes
 /// again starts nothing. Its checkpoints are removed before, with
-/// [`RemoveHistory`](crate::checkpoints::RemoveHistory).
+/// `checkpoint.remove`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RemoveJob {
     /// The job.
