@@ -123,9 +123,20 @@ impl Core {
             Event::ResumeSweep(resume) => self.resume_sweep(&resume),
             Event::Tick(reach) => self.tick(reach),
         }
-        self.tend_sweeps();
-        self.dispatch();
+        self.settle();
         std::mem::take(&mut self.desk.commands)
+    }
+
+    /// Launches the trials and offers the jobs that there is room for. A job whose turn it is may be found to have no money
+    /// left, which ends it and is news for its sweep: both are saved together.
+    fn settle(&mut self) {
+        loop {
+            self.tend_sweeps();
+            self.dispatch();
+            if self.desk.sweeps.are_tended() {
+                break;
+            }
+        }
     }
 
     /// A job in memory: every one that has not ended, and those recalled.

@@ -79,8 +79,7 @@ impl Core {
     fn answer_sweep(&mut self, done: Result<(), Refused>, sweep_id: &SweepId) {
         match done {
             Ok(()) => {
-                self.tend_sweeps();
-                self.dispatch();
+                self.settle();
                 self.get_sweep(sweep_id, 0);
             }
             Err(refused) => self.desk.commands.push(Command::Answer(Answer::Refused(refused))),

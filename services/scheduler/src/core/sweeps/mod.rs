@@ -102,6 +102,11 @@ impl Sweeps {
         std::mem::take(&mut self.changed)
     }
 
+    /// Whether no sweep has changed since it was last looked at for room.
+    pub(super) fn are_tended(&self) -> bool {
+        self.ripe.is_empty()
+    }
+
     /// Drops the sweeps that have ended.
     pub(super) fn retire(&mut self) {
         for id in std::mem::take(&mut self.touched) {
