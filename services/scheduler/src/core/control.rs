@@ -1,5 +1,7 @@
 //! What people ask for.
 
+use std::collections::hash_map::Entry;
+
 use contract::{JobId, Refusal, Refused, StopCause};
 
 use super::{
@@ -56,22 +58,29 @@ impl Core {
 
     /// Forgets a job that has ended.
     pub(super) fn remove(&mut self, job_id: &JobId) {
-        let answer = match self.jobs.get(job_id).map(Job::state) {
-            None => Answer::Refused(unknown(job_id)),
-            Some(state) if state.is_end() => {
-                self.jobs.remove(job_id);
+        let answer = match self.take_ended(job_id) {
+            Ok(job) => {
                 self.removed.insert(job_id.clone());
-                self.desk.commands.push(Command::RemoveJob(job_id.clone()));
+                self.desk.commands.push(Command::RemoveJob(Box::new(job)));
                 Answer::Done
             }
-            Some(state) => {
+            Err(refused) => Answer::Refused(refused),
+        };
+        self.desk.commands.push(Command::Answer(answer));
+    }
+
+    fn take_ended(&mut self, job_id: &JobId) -> Result<Job, Refused> {
+        match self.jobs.entry(job_id.clone()) {
+            Entry::Vacant(_) => Err(unknown(job_id)),
+            Entry::Occupied(job) if job.get().state().is_end() => Ok(job.remove()),
+            Entry::Occupied(job) => {
+                let state = job.get().state();
                 let message = format!(
                     "job {job_id} is {state}; only one that has ended can be removed: cancel it first"
                 );
-                Answer::Refused(Refused::new(Refusal::Conflict, message))
+                Err(Refused::new(Refusal::Conflict, message))
             }
-        };
-        self.desk.commands.push(Command::Answer(answer));
+        }
     }
 
     fn view(&self, job_id: &JobId) -> Answer {

@@ -13,6 +13,8 @@ use contract::{
 };
 use policy::Placement;
 
+use super::job::Job;
+
 /// Something that has happened, or that somebody asks for.
 #[derive(Debug, Clone)]
 pub(crate) enum Event {
@@ -158,8 +160,8 @@ pub(crate) enum Reach {
 pub(crate) enum Command {
     /// Save the job as it is at the end of the batch.
     SaveJob(JobId),
-    /// Forget the job and its history.
-    RemoveJob(JobId),
+    /// Forget the job and its history; what it has cost as it was at last stays.
+    RemoveJob(Box<Job>),
     /// Save the sweep as it is at the end of the batch.
     SaveSweep(SweepId),
     /// Save the worker as it is at the end of the batch.

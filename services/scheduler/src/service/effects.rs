@@ -1,6 +1,6 @@
 //! From the core's commands to one transaction.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use broker::Outgoing;
 use contract::{
@@ -26,7 +26,7 @@ const LARGEST_ENTRY: usize = 32 * 1024;
 pub(super) struct Effects {
     /// In the order of their first change, which for new jobs is that of their submission.
     jobs: Vec<JobId>,
-    removed: BTreeSet<JobId>,
+    removed: BTreeMap<JobId, JobRow>,
     sweeps: BTreeSet<SweepId>,
     workers: BTreeSet<WorkerId>,
     history: Vec<Entry>,
@@ -42,12 +42,12 @@ impl Effects {
                 Command::SaveJob(job_id) => {
                     self.jobs.push(job_id);
                 }
-                Command::RemoveJob(job_id) => {
-                    info!(parent: None, job.id = %job_id, "removed");
-                    // What happened to it earlier in this batch goes with it.
-                    self.jobs.retain(|id| *id != job_id);
-                    self.history.retain(|entry| entry.job_id != job_id);
-                    self.removed.insert(job_id);
+                Command::RemoveJob(job) => {
+                    info!(parent: None, job.id = %job.id, "removed");
+                    // What happened to it earlier in this batch goes with it, but for its bill.
+                    self.jobs.retain(|id| *id != job.id);
+                    self.history.retain(|entry| entry.job_id != job.id);
+                    self.removed.insert(job.id.clone(), JobRow::from(&*job));
                 }
                 Command::SaveSweep(id) => {
                     self.sweeps.insert(id);
@@ -77,9 +77,9 @@ impl Effects {
         let mut seen = HashSet::new();
         let changed = self.jobs.iter().filter(|id| seen.insert(*id)).filter_map(|id| core.job(id));
         let mut changes = Changes {
-            jobs: changed.map(JobRow::from).collect(),
+            jobs: changed.map(JobRow::from).chain(self.removed.values().cloned()).collect(),
             history: self.history,
-            removed: self.removed.into_iter().collect(),
+            removed: self.removed.keys().cloned().collect(),
             sweeps: self.sweeps.iter().filter_map(|id| core.sweep(id)).map(SweepRow::from).collect(),
             ..Changes::default()
         };

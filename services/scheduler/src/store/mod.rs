@@ -95,7 +95,7 @@ pub(crate) struct Entry {
 pub(crate) struct Changes {
     /// Jobs as they are now.
     pub(crate) jobs: Vec<JobRow>,
-    /// Jobs that go, with their history; their names stay taken.
+    /// Jobs that go, with their history, be they saved before; their names and what they have cost stay.
     pub(crate) removed: Vec<JobId>,
     /// Sweeps as they are now.
     pub(crate) sweeps: Vec<SweepRow>,

@@ -332,6 +332,12 @@ async fn what_was_spent_is_summed_by_owner_and_month_and_outlives_the_job() {
 
     commit(&store, Changes { removed: vec![id("a"), id("b")], ..Changes::default() }).await;
     assert_eq!(spent().await, expected, "money that is spent stays spent");
+
+    scene.play(&["submit c owner=ann", "claim w1 c.1", "live 10s w1=c.1@1", "ended w1 c.1@2 ok"]);
+    let at_once = Changes { jobs: vec![row(&scene, "c")], removed: vec![id("c")], ..Changes::default() };
+    commit(&store, at_once).await;
+    assert_eq!(spent().await, expected.replace("130", "140"), "also what ended in the same moment");
+    assert_eq!(store.list(ListJobs::default()).await.unwrap().0.len(), 0);
 }
 
 #[tokio::test]

@@ -11,8 +11,9 @@ const HISTORY_KEPT: i64 = 2_000;
 
 pub(super) fn commit(connection: &mut Connection, changes: &Changes) -> Result<(), StoreError> {
     let transaction = connection.transaction()?;
-    remove_jobs(&transaction, &changes.removed)?;
+    // A job may end and go at once, and what it has cost stays.
     save_jobs(&transaction, &changes.jobs)?;
+    remove_jobs(&transaction, &changes.removed)?;
     save_sweeps(&transaction, &changes.sweeps)?;
     add_history(&transaction, &changes.history)?;
     move_letters(&transaction, &changes.letters, &changes.sent)?;

@@ -180,6 +180,11 @@ impl Purses {
         self.sweeps.clear();
     }
 
+    /// Forgets what is reserved of sweeps' money, which is wrong.
+    pub(in crate::core) fn forget_reserved_by_sweeps(&mut self) {
+        self.sweeps.clear();
+    }
+
     /// Forgets what owners have spent, which is wrong.
     pub(in crate::core) fn forget_spent(&mut self) {
         self.spent.clear();

@@ -14,7 +14,7 @@ pub(super) fn spell(command: &Command, start: Timestamp) -> Option<String> {
         Command::SaveJob(_) | Command::SaveSweep(_) | Command::SaveWorker(_) | Command::Record { .. } => {
             return None;
         }
-        Command::RemoveJob(id) => format!("remove {id}"),
+        Command::RemoveJob(job) => format!("remove {}", job.id),
         Command::ForgetWorker(id) => format!("forget {id}"),
         Command::Offer(Offer { job_id, attempt, placement, due, .. }) => {
             format!("offer {job_id}.{attempt} to {placement} at {}", seconds(*due, start))

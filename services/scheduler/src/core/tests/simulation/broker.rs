@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use contract::{JobId, Timestamp};
+use contract::{JobId, SweepId, Timestamp};
 
 use crate::core::Event;
 
@@ -39,16 +39,30 @@ impl Inbox {
 pub(super) enum Asker {
     Nobody,
     Client(JobId),
-    Hello { process: usize },
-    Goodbye { process: usize },
-    Claim { process: usize, job_id: JobId, attempt: u32, asked_at: Timestamp },
-    Heartbeat { process: usize, runs: Vec<(JobId, u32)> },
+    /// Who submits, cancels, resumes or shows a sweep.
+    Sweep(SweepId),
+    Hello {
+        process: usize,
+    },
+    Goodbye {
+        process: usize,
+    },
+    Claim {
+        process: usize,
+        job_id: JobId,
+        attempt: u32,
+        asked_at: Timestamp,
+    },
+    Heartbeat {
+        process: usize,
+        runs: Vec<(JobId, u32)>,
+    },
 }
 
 impl Asker {
     pub(super) fn line(&self) -> Line {
         match self {
-            Self::Nobody | Self::Client(_) => Line::Client,
+            Self::Nobody | Self::Client(_) | Self::Sweep(_) => Line::Client,
             Self::Hello { process }
             | Self::Goodbye { process }
             | Self::Claim { process, .. }

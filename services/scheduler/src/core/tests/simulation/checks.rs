@@ -12,7 +12,7 @@ use contract::{
 };
 use policy::{Owners, WorkloadPolicy, usd};
 
-use super::{broker::Asker, scheduler::Saved};
+use super::{broker::Asker, checks_sweeps::SweepChecks, saved::Saved};
 use crate::core::{
     Answer, Core, Job, JobEvent, Rules,
     job::{Lease, Phase},
@@ -44,6 +44,7 @@ pub(super) struct Checks {
     late: BTreeMap<JobId, Duration>,
     /// The most that an hour of each job costs.
     prices: BTreeMap<JobId, f64>,
+    pub(super) sweeps: SweepChecks,
 }
 
 impl Checks {
@@ -64,6 +65,11 @@ impl Checks {
     /// Whether a publisher knows what became of its submission.
     pub(super) fn is_answered(&self, job_id: &JobId) -> bool {
         self.accepted.contains(job_id) || self.refused.contains(job_id)
+    }
+
+    /// Somebody has asked for this job to go on.
+    pub(super) fn redriven_by_hand(&mut self, job_id: &JobId) {
+        self.sweeps.redriven_by_hand(job_id);
     }
 
     /// The jobs that wait for somebody to resume them.
@@ -140,6 +146,7 @@ impl Checks {
         invariants::hold(core);
         self.limits_are_kept(saved);
         self.owners_keep_to_their_months(saved);
+        self.sweeps.after_commit(core, saved, |job_id| self.excess(job_id));
         for job in core.jobs.values() {
             let kept = saved.jobs.get(&job.id);
             assert!(
@@ -185,12 +192,16 @@ impl Checks {
             JobEvent::Ended(event) => {
                 *self.ended.entry(event.job_id.clone()).or_default() += 1;
                 let was_paused = self.paused.remove(&event.job_id);
-                assert!(!was_paused || event.state != JobState::Dead, "{} is paused, and dies", event.job_id);
+                // A trial may end with its sweep's money.
+                let is_trial = job.is_some_and(|job| job.trial.is_some());
+                let died_paused = was_paused && event.state == JobState::Dead;
+                assert!(!died_paused || is_trial, "{} is paused, and dies", event.job_id);
                 if event.state == JobState::Succeeded {
                     assert_eq!(reached, steps, "the work of {} is done when it has succeeded", event.job_id);
+                    self.sweeps.succeeded(event);
                 }
                 let is_out_of_budget = event.failure.as_ref().map(|failure| failure.class);
-                if let (Some(FailureClass::Budget), Some(job)) = (is_out_of_budget, job) {
+                if let (Some(FailureClass::Budget), Some(job), false) = (is_out_of_budget, job, is_trial) {
                     let total = job.terms.total;
                     assert!(total.time.is_some() || total.usd.is_some(), "{} had a budget to pass", job.id);
                 }
@@ -249,6 +260,7 @@ impl Checks {
     /// Whether every job that was ever accepted has ended.
     pub(super) fn is_over(&self, saved: &Saved) -> bool {
         saved.jobs.values().all(|job| job.state().is_end())
+            && saved.sweeps.values().all(|sweep| sweep.state().is_end())
     }
 
     /// When nothing is left to happen.

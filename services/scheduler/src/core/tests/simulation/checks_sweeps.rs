@@ -95,8 +95,7 @@ impl SweepChecks {
 
     fn keeps_to_its_money(&self, sweep: &Sweep, saved: &Saved, excess: impl Fn(&JobId) -> f64) {
         let Some(max_usd) = sweep.max_usd else { return };
-        let bills = trials(sweep).filter_map(|job_id| saved.bills.get(&job_id));
-        let spent: f64 = bills.flat_map(|(_, bill)| bill.lines()).map(|line| line.usd).sum();
+        let spent: f64 = trials(sweep).map(|job_id| cost(&job_id, saved)).sum();
         let most = max_usd + trials(sweep).map(|job_id| excess(&job_id)).sum::<f64>() + 1e-9;
         assert!(spent <= most, "{} spends {spent} USD of its max_usd {max_usd}, {most} at most", sweep.id);
     }
@@ -151,18 +150,25 @@ fn ended(sweep: &Sweep, saved: &Saved) {
     let is_whole = sweep.launched() == sweep.count;
     assert!(is_whole || state != SweepState::Finished, "{id} has finished, with every trial launched");
     for (job_id, trial) in trials(sweep).zip(&sweep.trials) {
+        let cost = cost(&job_id, saved);
+        assert!((trial.usd - cost).abs() < 1e-9, "{id} knows what {job_id} has cost: {cost} USD: {trial:?}");
         let Some(job) = saved.jobs.get(&job_id) else {
             assert!(saved.removed.contains(&job_id), "{job_id} was launched and is not there any more");
             continue;
         };
         assert_eq!(trial.end, Some(job.state()), "{id} knows how {job_id} has ended");
-        assert!((trial.usd - job.ledger.usd).abs() < 1e-9, "{id} knows what {job_id} has cost");
         let is_good = job.state() == JobState::Succeeded;
         assert!(!is_good || trial.cause.is_none(), "{job_id} has succeeded, and was not stopped");
     }
     for number in sweep.launched() + 1..=sweep.count {
         assert!(!saved.knows(&id.trial(number)), "trial {number} of {id} is there, and was not launched");
     }
+}
+
+/// What a job has cost, though it be removed.
+fn cost(job_id: &JobId, saved: &Saved) -> f64 {
+    let bill = saved.bills.get(job_id).map(|(_, bill)| bill.lines());
+    bill.into_iter().flatten().map(|line| line.usd).sum()
 }
 
 /// The names of the trials that were launched.

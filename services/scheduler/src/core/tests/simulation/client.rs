@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::{
     broker::{Asker, Inbox, Line},
     env::{Env, Happening, Work},
+    sweeps::{self, SweepWish},
     world::{MACHINES, machine_name},
 };
 use crate::core::{Event, Submission};
@@ -30,21 +31,23 @@ pub(super) enum Wish {
     Redrive(JobId),
     Remove(JobId),
     Look(JobId),
+    Sweep(SweepWish),
 }
 
 /// How long a publisher waits for an answer before it submits once more.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Plans what is wanted in the course of a history.
 pub(super) fn plan(env: &mut Env) {
     plan_drains(env);
+    sweeps::plan(env);
     let lasts = env.weather.lasts.as_millis() as u64;
     for number in 0..env.weather.jobs {
         let job_id = JobId::new(format!("job-{number}")).expect("a simulated name is valid");
-        let submission = submission(&job_id, env);
+        let submission = submission(Some(&job_id), env);
         let steps = env.random.random_range(2..12);
         let step = env.between(300, 5_000);
-        env.work.insert(job_id.clone(), Work { steps, step });
+        env.work.insert(job_id.clone(), Work { steps, step, talent: None });
         let at = env.between(0, lasts / 2);
         env.agenda.after(at, Happening::Wish(Wish::Submit(Box::new(submission))));
         let wishes = [
@@ -78,7 +81,8 @@ fn plan_drains(env: &mut Env) {
     }
 }
 
-fn submission(job_id: &JobId, env: &mut Env) -> SubmitJob {
+/// A job that somebody may ask for.
+pub(super) fn submission(job_id: Option<&JobId>, env: &mut Env) -> SubmitJob {
     let workload = env.pick(&["classifier", "classifier", "dit"]);
     let mut fields = json!({
         "job_id": job_id,
@@ -140,8 +144,10 @@ pub(super) fn wish(wish: Wish, env: &mut Env) {
         }
         Wish::Drain(worker, mode) => drain(env, worker, mode),
         Wish::Remove(job_id) => ask(env, Event::Remove(job_id.clone()), job_id),
+        Wish::Sweep(wish) => sweeps::wish(wish, env),
         Wish::Look(job_id) => ask(env, Event::Get(job_id.clone()), job_id),
         Wish::Redrive(job_id) => {
+            env.checks.redriven_by_hand(&job_id);
             let total = TotalLimits { time: Some(Duration::from_secs(5_000).into()), usd: Some(5.0) };
             let redrive = RedriveJob { total, ..RedriveJob::plain(job_id.clone()) };
             ask(env, Event::Redrive(Box::new(redrive)), job_id);

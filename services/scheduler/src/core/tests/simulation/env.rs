@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use contract::{JobId, Seconds, Timestamp};
+use contract::{JobId, Seconds, SubmitSweep, SweepId, Timestamp};
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
@@ -55,6 +55,16 @@ pub(super) enum Happening {
 pub(super) struct Work {
     pub(super) steps: u64,
     pub(super) step: Duration,
+    /// How well a trial does; other jobs report no figures.
+    pub(super) talent: Option<f64>,
+}
+
+impl Work {
+    /// What a trial has learned at a step: more each time, but for some noise.
+    pub(super) fn figure(&self, step: u64) -> Option<f64> {
+        let noise = (step * 7 % 5) as f64 / 10.0;
+        Some(self.talent? * step as f64 / self.steps as f64 + noise)
+    }
 }
 
 pub(super) struct Env {
@@ -67,7 +77,9 @@ pub(super) struct Env {
     pub(super) weather: Weather,
     pub(super) rules: Rules,
     pub(super) sabotage: Option<Sabotage>,
+    /// The jobs that are submitted, and those that sweeps launch.
     pub(super) work: BTreeMap<JobId, Work>,
+    pub(super) sweeps: BTreeMap<SweepId, SubmitSweep>,
     pub(super) is_calm: bool,
     journal: Option<Vec<String>>,
 }
@@ -89,6 +101,7 @@ impl Env {
             rules,
             sabotage,
             work: BTreeMap::new(),
+            sweeps: BTreeMap::new(),
             is_calm: false,
             journal,
         }

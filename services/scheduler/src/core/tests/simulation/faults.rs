@@ -59,6 +59,7 @@ pub(super) struct Weather {
     pub(super) lasts: Duration,
     pub(super) faults: u32,
     pub(super) jobs: u32,
+    pub(super) sweeps: u32,
     pub(super) tick: Duration,
     /// Messages that the scheduler takes from a queue in one go.
     pub(super) batch: usize,
@@ -81,10 +82,12 @@ impl Weather {
         let mut rate = |most: u32| if random.random() { random.random_range(0..=most) } else { 0 };
         let (late, doubled, lost_offers) = (rate(60), rate(80), rate(60));
         let (unconfirmed, crashes, failures) = (rate(150), rate(15), rate(600));
+        let sweeps = [0, 0, 0, 1, 2][random.random_range(0..5)];
         Self {
             lasts: Duration::from_secs(random.random_range(20..150)),
             faults: random.random_range(0..20),
-            jobs: random.random_range(1..=6),
+            jobs: random.random_range(u32::from(sweeps == 0)..=6 - 2 * sweeps),
+            sweeps,
             tick: Duration::from_millis(random.random_range(500..=2000)),
             batch: random.random_range(1..=8),
             late,

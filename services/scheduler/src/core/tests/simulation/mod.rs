@@ -7,12 +7,15 @@
 //! | `clock` | time |
 //! | `broker` | queues, lines that are cut, messages that are late, lost or doubled |
 //! | `scheduler` | the real core, in a shell that saves, sends, answers and is killed in between |
+//! | `saved` | what a killed scheduler leaves behind |
 //! | `worker` | processes that claim, report, freeze and die |
 //! | `run` | what they run, step by step |
 //! | `checkpoints` | the checkpoint-store, which fences |
 //! | `client` | those who submit, cancel and redrive |
+//! | `sweeps` | those who submit sweeps, cancel them and let them go on |
 //! | `faults` | what goes wrong, and how often |
 //! | `checks` | the promises |
+//! | `checks_sweeps` | the promises of sweeps |
 //! | `sabotage` | broken rules, which the checks must catch |
 //!
 //! A history is a function of its seed. `REKINDLE_SIMULATION_HISTORIES` says how many are played, and
@@ -23,13 +26,16 @@
 mod broker;
 mod checkpoints;
 mod checks;
+mod checks_sweeps;
 mod client;
 mod clock;
 mod env;
 mod faults;
 mod run;
 mod sabotage;
+mod saved;
 mod scheduler;
+mod sweeps;
 mod worker;
 mod world;
 
@@ -46,7 +52,7 @@ use self::{sabotage::Sabotage, world::World};
 
 const HISTORIES: u64 = 10_000;
 /// Histories within which a broken rule must show.
-const TRIES: u64 = 500;
+const TRIES: u64 = 1_000;
 /// Lines of a failed history that are printed; the last ones.
 const LINES: usize = 80;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use contract::{
     Failure, FailureClass, JobId, StopCause, Timestamp,
-    events::{AttemptEnd, AttemptEnded, AttemptStarted, RunResult},
+    events::{AttemptEnd, AttemptEnded, AttemptMetrics, AttemptStarted, RunResult},
     lease::{Grant, Progress},
 };
 use rand::RngExt;
@@ -15,6 +15,9 @@ use super::{
     worker::{Deed, Process},
 };
 use crate::core::Event;
+
+/// The figure that trials are compared by.
+pub(super) const METRIC: &str = "accuracy";
 
 pub(super) struct Run {
     /// Its number in its process.
@@ -132,10 +135,27 @@ impl Process {
         if saves && env.checkpoints.commit(&job_id, attempt, step).is_err() {
             return self.end(number, AttemptEnd::Superseded, env);
         }
-        match is_done {
-            true => self.end(number, AttemptEnd::Succeeded(RunResult::default()), env),
-            false => env.plan(id, work.step, next),
+        let metrics = work.figure(step).map(|figure| (METRIC.to_owned(), figure)).into_iter().collect();
+        if is_done {
+            return self.end(
+                number,
+                AttemptEnd::Succeeded(RunResult { metrics, ..RunResult::default() }),
+                env,
+            );
         }
+        if work.talent.is_some() {
+            let at = env.agenda.now();
+            self.unsent.push(Event::Metrics(AttemptMetrics {
+                job_id,
+                attempt,
+                step,
+                epoch: None,
+                metrics,
+                at,
+            }));
+            self.tell(env);
+        }
+        env.plan(id, work.step, next);
     }
 
     pub(super) fn request_stop(&mut self, number: u64, cause: StopCause, env: &mut Env) {

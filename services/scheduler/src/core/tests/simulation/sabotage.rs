@@ -31,12 +31,22 @@ pub(super) enum Sabotage {
     NoReservations,
     /// A scheduler that starts again lets go on what somebody paused.
     ForgottenPause,
+    /// A scheduler that starts again has more trials of a sweep under way than somebody asked for.
+    RaisedSweep,
+    /// The core reserves nothing of a sweep's money for the attempts of its trials.
+    NoSweepReservations,
+    /// A scheduler that starts again takes the trials that are over to have cost nothing.
+    ForgottenTrials,
+    /// A scheduler that starts again knows the last figure of each trial, and not the best.
+    ForgottenFigures,
+    /// Trials are launched, and the sweep is not saved.
+    UnsavedSweep,
     /// Nobody tells the core that time passes.
     NoTicks,
 }
 
 /// Each broken rule, with words of the promise that it breaks.
-pub(super) const ALL: [(Sabotage, &str); 15] = [
+pub(super) const ALL: [(Sabotage, &str); 20] = [
     (Sabotage::UnsavedLease, "is saved as it is"),
     (Sabotage::AnswerBeforeCommit, "was said and not saved"),
     (Sabotage::ForgottenOutbox, "was never told of its end"),
@@ -51,5 +61,10 @@ pub(super) const ALL: [(Sabotage, &str); 15] = [
     (Sabotage::ForgottenSpending, "spends no more in a month"),
     (Sabotage::NoReservations, "spends no more in a month"),
     (Sabotage::ForgottenPause, "is paused, and is granted"),
+    (Sabotage::RaisedSweep, "trials under way"),
+    (Sabotage::NoSweepReservations, "of its max_usd"),
+    (Sabotage::ForgottenTrials, "has cost"),
+    (Sabotage::ForgottenFigures, "is the best"),
+    (Sabotage::UnsavedSweep, "is saved as it is"),
     (Sabotage::NoTicks, "never ends"),
 ];

@@ -1,52 +1,18 @@
 //! The scheduler's process: the real core in a shell that does as the service does, and that can be killed between any
 //! two of its steps.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use contract::{JobId, Month, Seconds, Timestamp, WorkerId, names::work_queue};
+use contract::{JobId, Month, Seconds, SweepId, Timestamp, WorkerId, names::work_queue, sweep::SweepSummary};
 
 use super::{
     broker::{Asker, Inbox, Line, Message, OfferMessage},
     env::{Env, Happening},
+    run::METRIC,
     sabotage::Sabotage,
+    saved::{Letter, Saved},
 };
-use crate::core::{Answer, Bill, Command, Core, Event, Job, JobEvent, Offer, Reach, Worker, job::Phase};
-
-/// What a killed scheduler leaves behind.
-#[derive(Default)]
-pub(super) struct Saved {
-    pub(super) jobs: BTreeMap<JobId, Job>,
-    /// What each job has spent, though it be removed, and who paid.
-    pub(super) bills: BTreeMap<JobId, (String, Bill)>,
-    /// Names of jobs that were removed.
-    pub(super) removed: BTreeSet<JobId>,
-    pub(super) workers: BTreeMap<WorkerId, Worker>,
-    pub(super) outbox: BTreeMap<u64, Letter>,
-}
-
-impl Saved {
-    /// Whether there is, or was, a job of this name.
-    pub(super) fn knows(&self, job_id: &JobId) -> bool {
-        self.jobs.contains_key(job_id) || self.removed.contains(job_id)
-    }
-
-    /// What owners have spent in a month.
-    pub(super) fn spent(&self, month: Month) -> BTreeMap<String, f64> {
-        let mut spent = BTreeMap::new();
-        for (owner, bill) in self.bills.values() {
-            let lines = bill.lines().iter().filter(|line| line.month == month);
-            *spent.entry(owner.clone()).or_default() += lines.map(|line| line.usd).sum::<f64>();
-        }
-        spent
-    }
-}
-
-/// Something that has to reach the broker.
-#[derive(Debug, Clone)]
-pub(super) enum Letter {
-    Offer(Offer),
-    Told(JobEvent),
-}
+use crate::core::{Answer, Bill, Command, Core, Event, Job, JobEvent, Offer, Reach, job::Phase};
 
 pub(super) struct Scheduler {
     core: Option<Core>,
@@ -63,8 +29,11 @@ pub(super) struct Scheduler {
 #[derive(Default)]
 struct Effects {
     jobs: BTreeSet<JobId>,
-    removed: BTreeSet<JobId>,
+    removed: Vec<Job>,
+    sweeps: BTreeSet<SweepId>,
     workers: BTreeSet<WorkerId>,
+    /// Figures of trials.
+    figures: Vec<(JobId, f64)>,
     letters: Vec<Letter>,
     answers: Vec<(Asker, Answer)>,
 }
@@ -113,7 +82,15 @@ impl Scheduler {
                 _ => {}
             }
         }
-        let live = self.saved.jobs.values().filter(|job| !job.state().is_end()).map(written_and_read);
+        for sweep in self.saved.sweeps.values_mut() {
+            for trial in &mut sweep.trials {
+                match env.sabotage {
+                    Some(Sabotage::ForgottenTrials) => trial.usd = 0.0,
+                    Some(Sabotage::ForgottenFigures) => trial.best = trial.last,
+                    _ => {}
+                }
+            }
+        }
         let workers = self.saved.workers.values().cloned().collect();
         let mut rules = env.rules.clone();
         if env.sabotage == Some(Sabotage::RaisedConcurrency) {
@@ -125,7 +102,13 @@ impl Scheduler {
         if env.sabotage == Some(Sabotage::NoOwnerLimits) {
             rules.owners.0.values_mut().for_each(|owner| owner.concurrency = None);
         }
-        let mut core = Core::new(rules, live.collect(), workers, env.agenda.now());
+        let mut core = Core::new(rules, self.saved.live_jobs(), workers, env.agenda.now());
+        for mut sweep in self.saved.live_sweeps() {
+            if env.sabotage == Some(Sabotage::RaisedSweep) {
+                sweep.submission.concurrency += 1;
+            }
+            core.recall_sweep(sweep);
+        }
         let month = Month::of(env.agenda.now());
         core.recall_spending(month, self.saved.spent(month));
         self.core = Some(core);
@@ -205,19 +188,12 @@ impl Scheduler {
     ) -> Effects {
         let now = env.agenda.now();
         let messages = || taken.iter().flat_map(|(_, messages)| messages);
-        for job_id in messages().filter_map(|message| message.event.job_id()) {
-            if core.job(&job_id).is_none()
-                && let Some(job) = self.saved.jobs.get(&job_id)
-            {
-                core.recall(written_and_read(job));
-            } else if self.saved.removed.contains(&job_id) {
-                core.recall_removed(job_id);
-            }
-        }
+        messages().for_each(|message| self.saved.recall(&message.event, core));
         let mut effects = Effects::default();
         for message in messages() {
             match env.sabotage {
                 Some(Sabotage::NoReservations) => core.desk.purses.forget_reserved(),
+                Some(Sabotage::NoSweepReservations) => core.desk.purses.forget_reserved_by_sweeps(),
                 Some(Sabotage::ForgottenSpending) => core.desk.purses.forget_spent(),
                 _ => {}
             }
@@ -226,6 +202,7 @@ impl Scheduler {
                 runs.iter()
                     .for_each(|(job_id, _)| env.checks.on_the_road(job_id, now.since(message.sent_at)));
             }
+            effects.note_figure(&message.event, core);
             effects.take(env, core.step(message.event.clone(), now), core, &message.asker);
         }
         if let Some(reach) = reach.filter(|_| env.sabotage != Some(Sabotage::NoTicks)) {
@@ -267,10 +244,11 @@ impl Scheduler {
 
     /// One transaction.
     fn commit(&mut self, env: &mut Env, core: &Core, effects: Effects) -> Vec<(u64, Letter)> {
-        let Effects { jobs, removed, workers, letters, .. } = effects;
-        for job_id in removed {
-            self.saved.jobs.remove(&job_id);
-            self.saved.removed.insert(job_id);
+        let Effects { jobs, removed, sweeps, workers, figures, letters, .. } = effects;
+        for job in removed {
+            self.saved.jobs.remove(&job.id);
+            self.saved.bills.insert(job.id.clone(), (job.submission.owner, job.bill));
+            self.saved.removed.insert(job.id);
         }
         for job in jobs.iter().filter_map(|id| core.job(id)) {
             let is_kept =
@@ -280,6 +258,13 @@ impl Scheduler {
                 self.saved.bills.insert(job.id.clone(), bill);
                 self.saved.jobs.insert(job.id.clone(), job.clone());
             }
+        }
+        for id in sweeps.iter().filter(|_| env.sabotage != Some(Sabotage::UnsavedSweep)) {
+            let sweep = core.sweep(id).expect("a sweep that is saved is there");
+            self.saved.sweeps.insert(id.clone(), sweep.clone());
+        }
+        for (job_id, figure) in figures {
+            env.checks.sweeps.reported(&job_id, figure);
         }
         for id in workers {
             match core.worker(&id) {
@@ -345,6 +330,12 @@ impl Scheduler {
         }
     }
 
+    /// Every sweep in one line.
+    pub(super) fn sweeps(&self) -> Vec<SweepSummary> {
+        let core = self.core.as_ref().expect("it is at rest");
+        self.saved.sweeps.values().map(|sweep| core.sweep_summary(sweep)).collect()
+    }
+
     /// Whether it has nothing left to send.
     pub(super) fn is_at_rest(&self) -> bool {
         self.core.is_some() && self.unsent.is_empty()
@@ -354,8 +345,19 @@ impl Scheduler {
 impl Effects {
     /// Whether there is anything to save.
     fn is_urgent(&self) -> bool {
-        let Self { jobs, removed, workers, letters, .. } = self;
-        !(jobs.is_empty() && removed.is_empty() && workers.is_empty() && letters.is_empty())
+        let Self { jobs, removed, sweeps, workers, letters, .. } = self;
+        let is_idle = jobs.is_empty() && removed.is_empty() && sweeps.is_empty() && workers.is_empty();
+        !(is_idle && letters.is_empty())
+    }
+
+    /// Notes what a trial reports, if there still is one.
+    fn note_figure(&mut self, event: &Event, core: &Core) {
+        if let Event::Metrics(report) = event
+            && core.job(&report.job_id).is_some()
+            && let Some(figure) = report.metrics.get(METRIC)
+        {
+            self.figures.push((report.job_id.clone(), *figure));
+        }
     }
 
     fn take(&mut self, env: &mut Env, commands: Vec<Command>, core: &Core, asker: &Asker) {
@@ -363,9 +365,10 @@ impl Effects {
         for command in commands {
             match command {
                 Command::SaveJob(job_id) => drop(touched.insert(job_id)),
-                Command::RemoveJob(job_id) => {
-                    self.jobs.remove(&job_id);
-                    self.removed.insert(job_id);
+                Command::RemoveJob(job) => {
+                    self.jobs.remove(&job.id);
+                    touched.remove(&job.id);
+                    self.removed.push(*job);
                 }
                 Command::SaveWorker(id) | Command::ForgetWorker(id) => drop(self.workers.insert(id)),
                 Command::Offer(offer) => {
@@ -376,7 +379,7 @@ impl Effects {
                     env.note(|| format!("> {event:?}"));
                     self.letters.push(Letter::Told(event));
                 }
-                Command::SaveSweep(id) => unreachable!("nobody submits sweeps here, and {id} is one"),
+                Command::SaveSweep(id) => drop(self.sweeps.insert(id)),
                 Command::Record { .. } | Command::Bury(_) => {}
                 Command::Answer(answer) => {
                     env.note(|| format!("> {answer:?}"));
@@ -418,12 +421,4 @@ fn subject(event: &JobEvent) -> &JobId {
         JobEvent::Resumed(event) => &event.job_id,
         JobEvent::Ended(event) => &event.job_id,
     }
-}
-
-/// A job as the database gives it back.
-fn written_and_read(job: &Job) -> Job {
-    let body = serde_json::to_string(job).expect("a job can be written");
-    let read: Job = serde_json::from_str(&body).expect("a job can be read");
-    assert_eq!(*job, read, "a job is read back as it was written");
-    read
 }

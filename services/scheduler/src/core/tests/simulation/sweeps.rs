@@ -76,10 +76,10 @@ fn plan_wish(wish: Wish, in_a_thousand: u32, env: &mut Env) {
     }
 }
 
-/// Up to six trials, some of them raced against each other, some short of money.
+/// Up to five trials, some of them raced against each other, some short of money.
 fn sweep(sweep_id: &SweepId, env: &mut Env) -> SubmitSweep {
     let search = match env.random.random_range(0..3) {
-        0 => json!({ "method": "grid", "params": { "lr": [0.1, 0.01, 0.001], "epochs": [1, 2] } }),
+        0 => json!({ "method": "grid", "params": { "lr": [0.1, 0.01], "epochs": [1, 2] } }),
         1 => json!({
             "method": "random",
             "count": env.random.random_range(1..6),
@@ -96,7 +96,7 @@ fn sweep(sweep_id: &SweepId, env: &mut Env) -> SubmitSweep {
     });
     let direction = env.pick(&["maximize", "minimize"]);
     let (first, factor) = (env.random.random_range(1..=3), env.random.random_range(2..=3));
-    let max_usd = env.random.random_range(0.002..0.05);
+    let max_usd = env.random.random_range(0.001..0.02);
     let mut maybe = |name: &str, value: Value| {
         if env.random.random_range(0..3) != 0 {
             fields[name] = value;

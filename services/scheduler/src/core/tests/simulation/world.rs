@@ -96,6 +96,8 @@ impl World {
         }
         self.scheduler.settle();
         self.env.checks.at_the_end(&self.scheduler.saved);
+        let sweeps = self.scheduler.sweeps();
+        self.env.checks.sweeps.at_the_end(&sweeps, &self.scheduler.saved);
     }
 
     /// What was said of the history.
@@ -105,7 +107,9 @@ impl World {
 
     fn is_over(&self) -> bool {
         let env = &self.env;
-        let is_answered = env.work.keys().all(|job_id| env.checks.is_answered(job_id));
+        let jobs = env.work.iter().filter(|(_, work)| work.talent.is_none());
+        let is_answered = jobs.map(|(job_id, _)| job_id).all(|job_id| env.checks.is_answered(job_id))
+            && env.sweeps.keys().all(|sweep| env.checks.sweeps.is_answered(sweep));
         let is_idle = self.processes.iter().all(|process| !process.is_alive || process.is_idle());
         is_answered
             && is_idle
@@ -118,7 +122,9 @@ impl World {
     fn open(&self) -> String {
         let jobs = self.scheduler.saved.jobs.values().filter(|job| !job.state().is_end());
         let jobs: Vec<_> = jobs.map(|job| (job.id.as_str(), job.state(), &job.placement)).collect();
-        format!("{jobs:?}, {} messages: {:?}", self.env.broker.depth(), self.env.broker.offers)
+        let sweeps = self.scheduler.saved.sweeps.values().filter(|sweep| !sweep.state().is_end());
+        let sweeps: Vec<_> = sweeps.map(|sweep| (sweep.id.as_str(), &sweep.trials)).collect();
+        format!("{jobs:?}, {sweeps:?}, {} messages: {:?}", self.env.broker.depth(), self.env.broker.offers)
     }
 
     fn happen(&mut self, happening: Happening) {
@@ -180,6 +186,7 @@ impl World {
         match asker {
             Asker::Nobody | Asker::Goodbye { .. } => {}
             Asker::Client(job_id) => self.env.checks.heard(&job_id, &answer),
+            Asker::Sweep(sweep) => self.env.checks.sweeps.heard(&sweep, &answer),
             Asker::Hello { process } | Asker::Claim { process, .. } | Asker::Heartbeat { process, .. } => {
                 self.processes[process].hear(asker, answer, &mut self.env);
             }
