@@ -5,6 +5,7 @@
 
 mod bills;
 mod estimates;
+mod fair_shares;
 mod invariants;
 mod overtaking;
 mod properties;

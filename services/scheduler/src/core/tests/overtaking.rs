@@ -55,10 +55,12 @@ impl Crowd {
         rules
     }
 
-    /// The latest moment at which the one job may begin: it has risen, and every lane has had a turn.
+    /// The latest moment at which the one job may begin: it has risen, and every lane has had a turn. A scheduler that
+    /// starts again forgets who had turns: then whatever had waited before the one job may come first.
     fn bound(&self) -> Duration {
-        let lanes = u32::try_from(self.owners.len() * CLASSES.len()).unwrap() + 1;
-        WORTH * 10 + (RUN + Duration::from_secs(5)) * (lanes + 1)
+        let lanes = u32::try_from(self.owners.len() * CLASSES.len()).unwrap();
+        let before = if self.restarts { lanes * u32::try_from(BACKLOG).unwrap() } else { lanes };
+        WORTH * 10 + (RUN + Duration::from_secs(5)) * (before + 2)
     }
 }
 
@@ -142,6 +144,16 @@ proptest! {
         let began = begins_after(&crowd, WORTH.into(), crowd.bound());
         prop_assert!(began.is_some(), "it has not begun after {:?}", crowd.bound());
     }
+}
+
+#[test]
+fn a_scheduler_that_keeps_starting_again_lets_those_go_first_that_waited_longer() {
+    let owners = vec![(4, 9), (1, 0), (1, 0), (1, 0)];
+    let crowd = Crowd { concurrency: 1, owners, class: 0, is_flexible: false, restarts: true };
+    let settled = Crowd { restarts: false, ..crowd.clone() };
+    assert!(begins_after(&settled, WORTH.into(), settled.bound()).is_some());
+    let waited = begins_after(&crowd, WORTH.into(), crowd.bound()).expect("it begins");
+    assert!(settled.bound() < waited, "nobody went first who had had a turn: it waited {waited:?}");
 }
 
 #[test]
