@@ -21,12 +21,12 @@ pub const STORE: &str = "checkpoint-store";
 impl Program {
     /// A scheduler.
     pub fn scheduler(name: &str) -> Self {
-        Self { name: name.into(), file: "scheduler", arguments: &[], variables: Vec::new() }
+        Self::plain(name, "scheduler", &[])
     }
 
     /// The checkpoint-store.
     pub fn store() -> Self {
-        Self { name: STORE.into(), file: "checkpoint-store", arguments: &[], variables: Vec::new() }
+        Self::plain(STORE, "checkpoint-store", &[])
     }
 
     /// A trainer of the step workload.
@@ -46,24 +46,30 @@ impl Program {
 
     /// `rekindle up`: scheduler, checkpoint-store and one classifier-trainer, kept running.
     pub fn up() -> Self {
-        let arguments = &["up", "--trainers", "1"];
-        Self { name: "up".into(), file: "rekindle", arguments, variables: Vec::new() }
+        Self::plain("up", "rekindle", &["up", "--trainers", "1"])
     }
 
     fn trainer(worker: &str, file: &'static str, arguments: &'static [&'static str]) -> Self {
-        let id = ("REKINDLE__WORKER__ID".to_owned(), worker.to_owned());
-        Self { name: worker.into(), file, arguments, variables: vec![id] }
+        Self::plain(worker, file, arguments).with("REKINDLE__WORKER__ID", worker)
+    }
+
+    fn plain(name: &str, file: &'static str, arguments: &'static [&'static str]) -> Self {
+        Self { name: name.into(), file, arguments, variables: Vec::new() }
     }
 
     /// The same, offering another class.
-    pub fn on(mut self, class: &str) -> Self {
-        self.variables.push(("REKINDLE__WORKER__GPU".into(), class.into()));
-        self
+    pub fn on(self, class: &str) -> Self {
+        self.with("REKINDLE__WORKER__GPU", class)
     }
 
     /// The same, on a machine that may be taken away.
-    pub fn on_spot(mut self) -> Self {
-        self.variables.push(("REKINDLE__WORKER__TIER".into(), "spot".into()));
+    pub fn on_spot(self) -> Self {
+        self.with("REKINDLE__WORKER__TIER", "spot")
+    }
+
+    /// The same with one more variable.
+    pub fn with(mut self, variable: &str, value: &str) -> Self {
+        self.variables.push((variable.into(), value.into()));
         self
     }
 }

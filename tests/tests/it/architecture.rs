@@ -10,6 +10,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("policy", &["contract"]),
     ("telemetry", &[]),
     ("local-broker", &[]),
+    ("local-cloud", &[]),
     ("local-collector", &[]),
     ("torch", &[]),
     ("settings", &["contract", "policy", "telemetry", "local-broker"]),

@@ -15,6 +15,7 @@ mod identity;
 mod in_time;
 mod lines;
 mod scheduler_deaths;
+mod spot_notice;
 mod store_deaths;
 mod sweeps;
 mod telemetry;

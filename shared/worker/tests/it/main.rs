@@ -1,7 +1,6 @@
 //! A worker against a real broker and a real history of checkpoints. The scheduler's side of the protocol is played by
 //! the tests, so that each can say what it answers.
 
-mod clouds;
 mod counterpart;
 mod endings;
 mod gpu;

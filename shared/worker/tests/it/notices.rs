@@ -2,22 +2,19 @@
 
 use contract::{FailureClass, events::AttemptStarted};
 use local_broker::testing::eventually;
+use local_cloud::{Cloud, Fate, Kind};
 use worker::Exit;
 
 use crate::{
-    clouds::{Cloud, Fate, Kind},
     trainers::{Scripted, train_until_stopped},
     world::{Running, World, job},
 };
 
 fn start(world: &World, cloud: &Cloud) -> Running {
-    let kind = match cloud.kind() {
-        Kind::Aws => "aws",
-        Kind::Gcp => "gcp",
-        Kind::Azure => "azure",
-    };
-    let variables =
-        [("REKINDLE__WORKER__SPOT_NOTICE", kind), ("REKINDLE__WORKER__SPOT_NOTICE_URL", cloud.url.as_str())];
+    let variables = [
+        ("REKINDLE__WORKER__SPOT_NOTICE", cloud.kind().as_str()),
+        ("REKINDLE__WORKER__SPOT_NOTICE_URL", cloud.url.as_str()),
+    ];
     world.start_with(Scripted(train_until_stopped), &variables)
 }
 

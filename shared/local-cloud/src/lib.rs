@@ -1,5 +1,5 @@
-//! The metadata services of three clouds, on this machine. What a cloud would not answer is answered with an error and
-//! kept as a fault.
+//! The metadata services of three clouds, on this machine, for tests. What a cloud would not answer is answered with an
+//! error and kept as a fault.
 
 use std::{
     collections::BTreeSet,
@@ -22,25 +22,42 @@ use tokio::{
 /// How many questions a token of EC2 is good for here; for ever is not among the things to rely on.
 const TOKEN_USES: u32 = 2;
 
+/// Whose service it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// EC2's, version 2.
     Aws,
+    /// Compute Engine's.
     Gcp,
+    /// Azure's.
     Azure,
+}
+
+impl Kind {
+    /// As `worker.spot_notice` calls it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::Gcp => "gcp",
+            Self::Azure => "azure",
+        }
+    }
 }
 
 /// What a cloud tells its machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub enum Fate {
+    /// It stays.
     Stays,
     /// Something is said that does not end the machine.
     Disturbed,
+    /// It is taken away.
     Goes,
     /// Whatever is asked, the service is out of order.
     OutOfOrder,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Heard {
     faults: Vec<String>,
     questions: u32,
@@ -48,12 +65,16 @@ struct Heard {
     token_uses: u32,
 }
 
-pub(crate) struct Cloud {
-    pub(crate) url: String,
+/// One machine's service. It answers as long as this lives.
+#[derive(Debug)]
+pub struct Cloud {
+    /// Where it is asked: `worker.spot_notice_url`.
+    pub url: String,
     service: Arc<Service>,
     _serving: JoinSet<()>,
 }
 
+#[derive(Debug)]
 struct Service {
     kind: Kind,
     fate: watch::Sender<Fate>,
@@ -64,48 +85,55 @@ struct Service {
 type Answer = (StatusCode, String, Option<&'static str>);
 
 impl Cloud {
-    pub(crate) async fn start(kind: Kind, fate: Fate) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+    /// Starts to answer, on a port of its own.
+    ///
+    /// # Panics
+    /// When this machine has no port to give.
+    pub async fn start(kind: Kind, fate: Fate) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
+        let url = format!("http://{}", listener.local_addr().expect("a listener has an address"));
         let service = Arc::new(Service { kind, fate: watch::Sender::new(fate), heard: Mutex::default() });
         let mut serving = JoinSet::new();
         let accepted = service.clone();
         serving.spawn(async move {
             let mut connections = JoinSet::new();
             loop {
-                let (stream, _) = listener.accept().await.unwrap();
+                let (stream, _) = listener.accept().await.expect("a listener goes on listening");
                 connections.spawn(accepted.clone().serve(stream));
             }
         });
         Self { url, service, _serving: serving }
     }
 
-    pub(crate) fn kind(&self) -> Kind {
+    /// Whose it is.
+    pub fn kind(&self) -> Kind {
         self.service.kind
     }
 
-    pub(crate) fn decide(&self, fate: Fate) {
+    /// Changes what the machine is told.
+    pub fn decide(&self, fate: Fate) {
         self.service.fate.send_replace(fate);
     }
 
     /// What was asked wrongly.
-    pub(crate) fn faults(&self) -> Vec<String> {
+    pub fn faults(&self) -> Vec<String> {
         self.service.heard().faults.clone()
     }
 
-    pub(crate) fn questions(&self) -> u32 {
+    /// How often it was asked anything.
+    pub fn questions(&self) -> u32 {
         self.service.heard().questions
     }
 
     /// How often EC2 was asked for a token.
-    pub(crate) fn tokens(&self) -> u32 {
+    pub fn tokens(&self) -> u32 {
         self.service.heard().tokens
     }
 }
 
 impl Service {
     fn heard(&self) -> MutexGuard<'_, Heard> {
-        self.heard.lock().unwrap()
+        self.heard.lock().expect("nothing panics while it holds what was heard")
     }
 
     async fn serve(self: Arc<Self>, stream: TcpStream) {
@@ -116,7 +144,7 @@ impl Service {
             if let Some(etag) = etag {
                 response = response.header("etag", etag);
             }
-            Ok::<_, Infallible>(response.body(body).unwrap())
+            Ok::<_, Infallible>(response.body(body).expect("status and header are valid"))
         });
         // The other side may go at any time.
         let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
@@ -143,7 +171,7 @@ impl Service {
     }
 
     fn aws(&self, method: &Method, path: &str, headers: &HeaderMap, fate: Fate) -> Option<Answer> {
-        let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap());
+        let header = |name: &str| headers.get(name)?.to_str().ok();
         let mut heard = self.heard();
         match (method.as_str(), path) {
             ("PUT", "/latest/api/token") => {
