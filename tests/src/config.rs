@@ -25,6 +25,7 @@ fn set(settings: &mut Table, path: &str, value: &str) {
         let inner = table.entry(section).or_insert_with(|| Table::new().into());
         table = inner.as_table_mut().unwrap_or_else(|| panic!("{section:?} in {path:?} is no section"));
     }
-    let value = value.parse::<i64>().map_or_else(|_| Value::from(value), Value::from);
-    table.insert(key.into(), value);
+    let whole = value.parse::<i64>().ok().map(Value::from);
+    let number = || value.parse::<f64>().ok().map(Value::from);
+    table.insert(key.into(), whole.or_else(number).unwrap_or_else(|| value.into()));
 }

@@ -22,6 +22,9 @@ use crate::{
     wait::wait_for,
 };
 
+/// The name of the settings file.
+const SETTINGS: &str = "rekindle.toml";
+
 /// A running system. [`System::end`] holds it to the promises.
 pub struct System {
     // First, so that a test that fails ends the programs before it takes their broker away.
@@ -63,7 +66,7 @@ impl System {
 
     async fn at(home: Home, name: &str, changes: &[(&str, &str)]) -> Self {
         let folder = Folder::create(name);
-        config::write(&folder.path().join("rekindle.toml"), changes);
+        config::write(&folder.path().join(SETTINGS), changes);
         for made in ["logs", "datasets", "holds"] {
             std::fs::create_dir(folder.path().join(made)).expect("a new folder can be filled");
         }
@@ -128,6 +131,11 @@ impl System {
         self.folder.path()
     }
 
+    /// Writes the settings anew, with `changes` to the usual ones, for programs that are started from now on.
+    pub fn configure(&self, changes: &[(&str, &str)]) {
+        config::write(&self.path().join(SETTINGS), changes);
+    }
+
     /// Where holds carry their words.
     pub fn holds(&self) -> PathBuf {
         self.path().join("holds")
@@ -148,7 +156,7 @@ impl System {
     }
 
     fn spawn(&self, program: &Program, line: &Proxy) -> Process {
-        let file = self.path().join("rekindle.toml").display().to_string();
+        let file = self.path().join(SETTINGS).display().to_string();
         let mut variables = program.variables.clone();
         variables.push(("REKINDLE_CONFIG".into(), file));
         variables.push(("REKINDLE__BROKER__URL".into(), line.url().into()));

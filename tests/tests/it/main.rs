@@ -14,6 +14,7 @@ mod guide;
 mod identity;
 mod in_time;
 mod lines;
+mod monthly_cap;
 mod scheduler_deaths;
 mod spot_notice;
 mod store_deaths;
