@@ -78,6 +78,8 @@ pub enum How {
     Panic,
     /// It takes its process along.
     Abort,
+    /// Its loss is no number any more.
+    Diverge,
 }
 
 impl StepParams {

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, fs, io::Write, time::Duration};
 
 use contract::{
-    Failure, StopCause, Workload, checkpoints::CheckpointRole, events::RunResult, lease::Progress,
+    Failure, StopCause, Workload, checkpoints::CheckpointRole, events::RunResult,
+    lease::Progress,
 };
 use worker::{Control, Run, RunError, Snapshot, Trainer};
 
@@ -51,7 +52,7 @@ impl Trainer for StepTrainer {
             if let Some(cause) = control.stop() {
                 return stop(cause, snapshot(&params, weights, step, attempt), control);
             }
-            fail_on_purpose(&params.faults, step, attempt)?;
+            fail_on_purpose(&params.faults, step, attempt, start)?;
 
             compute(params.step_ms);
             weights = weights.after(step);
@@ -135,13 +136,17 @@ fn hold_at(holds: &[Hold], part: Part, step: u64, attempt: u32) -> Option<Hold> 
     holds.iter().find(|hold| hold.is_at(part, step, attempt)).cloned()
 }
 
-fn fail_on_purpose(faults: &[Fault], step: u64, attempt: u32) -> Result<(), Failure> {
+fn fail_on_purpose(faults: &[Fault], step: u64, attempt: u32, start: u64) -> Result<(), Failure> {
     let due = |fault: &&Fault| fault.step == step && attempt <= fault.last_attempt;
     match faults.iter().find(due).map(|fault| fault.how) {
         None => Ok(()),
         Some(How::Fail(class)) => Err(Failure::new(class, format!("failed on purpose at step {step}"))),
         Some(How::Panic) => panic!("panicked on purpose at step {step}"),
         Some(How::Abort) => std::process::abort(),
+        Some(How::Diverge) => Err(Failure::diverged(
+            start,
+            format!("no number on purpose at step {step}, gone on from step {start}"),
+        )),
     }
 }
 

@@ -4,7 +4,7 @@ use contract::{
     FailureClass, TotalLimits,
     control::{Charge, JobState, RedriveJob},
 };
-use system_tests::{Hold, How, StepParams, System};
+use system_tests::{Hold, How, Program, StepParams, System};
 use worker::Exit;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,6 +94,41 @@ async fn what_cannot_be_mended_is_not_tried_again() {
     let letter = &system.dead_letters(1).await[0];
     assert_eq!(letter.job.job_id, job);
     assert_eq!(letter.failure, failure);
+    system.end().await;
+}
+
+/// A loss that is no number is bad luck once; twice from the same checkpoint, on another machine too, it is a law.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loss_that_is_no_number_twice_from_one_checkpoint_ends_the_job() {
+    // Time to take the first machine away while the job backs off.
+    let backoff = ["initial_delay", "max_delay"].map(|name| format!("workloads.step.retry.{name}"));
+    let backoff = backoff.each_ref().map(|name| (name.as_str(), "3s"));
+    let mut system = System::start("diverges", &backoff).await;
+    let params = StepParams::steps(40).commit_every(10).fail(15, 1, How::Fail(FailureClass::Transient)).fail(
+        18,
+        9,
+        How::Diverge,
+    );
+    let job = system.submit("job", &params).await;
+    system.attempt_ended(&job, 2).await;
+    system.take("host-0").shut_down().await;
+    system.launch(Program::step_trainer("host-1")).await;
+
+    let view = system.state(&job, JobState::Dead).await;
+    let [_, first, second] = &view.attempts[..] else { panic!("{view:#?}") };
+    assert_eq!((first.worker.as_str(), second.worker.as_str()), ("host-0", "host-1"));
+    assert_eq!((first.resumed_from_step, second.resumed_from_step), (Some(10), Some(10)));
+    let text = "no number on purpose at step 18, gone on from step 10";
+    let failed = first.failure.as_ref().expect("it diverged");
+    assert_eq!((failed.class, failed.message.as_str()), (FailureClass::Transient, text));
+    assert_eq!(first.charged_to, Some(Charge::Retries));
+    let failure = view.failure.as_ref().expect("a dead job says why");
+    assert_eq!(failure.class, FailureClass::Permanent);
+    assert!(failure.message.starts_with(&format!("{text} (for the second time from there)")), "{failure}");
+    assert_eq!(second.charged_to, Some(Charge::Nothing));
+
+    let letter = &system.dead_letters(1).await[0];
+    assert_eq!((&letter.job.job_id, &letter.failure), (&job, failure));
     system.end().await;
 }
 
