@@ -16,6 +16,7 @@ mod in_time;
 mod lines;
 mod monthly_cap;
 mod scheduler_deaths;
+mod side_by_side;
 mod spot_notice;
 mod store_deaths;
 mod sweeps;
