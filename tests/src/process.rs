@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::wait::LIMIT;
+use crate::{program::Program, wait::LIMIT};
 
 /// A program that runs. Dropping it kills it.
 #[derive(Debug)]
@@ -27,18 +27,28 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a program of this workspace; what it prints is appended to `log`.
+    /// Starts the process of a program of this workspace, with so many more `variables`; what it prints is appended to
+    /// `log`.
     ///
     /// # Panics
     /// When it has not been built.
-    pub fn start(program: &str, arguments: &[&str], variables: &[(String, String)], log: &Path) -> Self {
-        let path = program_path(program);
+    pub fn start(program: &Program, variables: &[(&str, &str)], log: &Path) -> Self {
+        let path = program_path(program.file);
         assert!(path.exists(), "{} is missing; build it with: cargo build --bins", path.display());
         let output = OpenOptions::new().create(true).append(true).open(log).expect("the log can be written");
         let errors = output.try_clone().expect("a file can be shared");
-        let child = Command::new(&path)
-            .args(arguments)
-            .envs(variables.iter().cloned())
+        let mut command = match &program.group {
+            Some(group) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", r#"echo $$ > "$0/cgroup.procs" && exec "$@""#]).arg(group).arg(&path);
+                shell
+            }
+            None => Command::new(&path),
+        };
+        let child = command
+            .args(program.arguments)
+            .envs(program.variables.iter().cloned())
+            .envs(variables.iter().copied())
             .env("RUST_BACKTRACE", "1")
             .stdin(Stdio::null())
             .stdout(output)
@@ -48,7 +58,7 @@ impl Process {
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", path.display()));
         let id = child.id().expect("it has just started");
         let pid = Pid::from_raw(i32::try_from(id).expect("a process id fits"));
-        Self { name: program.into(), child, pid, log: log.into() }
+        Self { name: program.file.into(), child, pid, log: log.into() }
     }
 
     /// Ends it at once, as a crash of its machine would.

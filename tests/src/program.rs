@@ -1,5 +1,9 @@
 //! The programs a system is made of.
 
+use std::path::PathBuf;
+
+use crate::MemoryGroup;
+
 /// One program: what is started, again and again after each kill, under a name of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
@@ -11,6 +15,8 @@ pub struct Program {
     pub arguments: &'static [&'static str],
     /// What is set besides the settings file.
     pub variables: Vec<(String, String)>,
+    /// The control group that its processes are in, where that is not the test's own.
+    pub group: Option<PathBuf>,
 }
 
 /// The name of the one scheduler of most systems.
@@ -54,7 +60,7 @@ impl Program {
     }
 
     fn plain(name: &str, file: &'static str, arguments: &'static [&'static str]) -> Self {
-        Self { name: name.into(), file, arguments, variables: Vec::new() }
+        Self { name: name.into(), file, arguments, variables: Vec::new(), group: None }
     }
 
     /// The same, offering another class.
@@ -65,6 +71,12 @@ impl Program {
     /// The same, on a machine that may be taken away.
     pub fn on_spot(self) -> Self {
         self.with("REKINDLE__WORKER__TIER", "spot")
+    }
+
+    /// The same in a control group.
+    pub fn inside(mut self, group: &MemoryGroup) -> Self {
+        self.group = Some(group.folder().into());
+        self
     }
 
     /// The same with one more variable.

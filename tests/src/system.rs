@@ -157,10 +157,8 @@ impl System {
 
     fn spawn(&self, program: &Program, line: &Proxy) -> Process {
         let file = self.path().join(SETTINGS).display().to_string();
-        let mut variables = program.variables.clone();
-        variables.push(("REKINDLE_CONFIG".into(), file));
-        variables.push(("REKINDLE__BROKER__URL".into(), line.url().into()));
-        Process::start(program.file, program.arguments, &variables, &self.log(&program.name))
+        let variables = [("REKINDLE_CONFIG", file.as_str()), ("REKINDLE__BROKER__URL", line.url())];
+        Process::start(program, &variables, &self.log(&program.name))
     }
 
     /// A program's process.
@@ -192,11 +190,17 @@ impl System {
 
     /// Waits until a program has logged `words`.
     pub async fn log_line(&self, name: &str, words: &str) {
+        self.either_line(name, [words]).await;
+    }
+
+    /// Waits until a program has logged one of some words, and says which.
+    pub async fn either_line<const N: usize>(&self, name: &str, words: [&str; N]) -> usize {
         let log = self.log(name);
         wait_for(&format!("{words:?} in {}", log.display()), async || {
-            std::fs::read_to_string(&log).is_ok_and(|text| text.contains(words)).then_some(())
+            let text = std::fs::read_to_string(&log).unwrap_or_default();
+            words.iter().position(|words| text.contains(words))
         })
-        .await;
+        .await
     }
 
     fn log(&self, name: &str) -> PathBuf {

@@ -16,7 +16,7 @@ use contract::{
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::run_state::RunState;
+use crate::{control_group::Kills, host_memory::HostMemory, run_state::RunState};
 
 /// What has grown is written again: the peak by so much, or the runs for so long.
 const GROWTH_MIB: u64 = 64;
@@ -34,8 +34,11 @@ pub(crate) struct LastLife {
 struct Notes {
     worker: WorkerId,
     incarnation: Incarnation,
-    /// How many processes of this control group had been killed for memory when the life began.
-    kills: Option<u64>,
+    /// What had been killed for memory in this control group when the life began.
+    kills: Option<Kills>,
+    /// `host_memory_mib` of the workload.
+    #[serde(default)]
+    limit_mib: Option<u64>,
     peak_mib: u64,
     runs: Vec<NotedRun>,
 }
@@ -54,14 +57,16 @@ impl LastLife {
         folder: &Path,
         worker: &WorkerId,
         incarnation: Incarnation,
+        memory: &HostMemory,
     ) -> (Self, Vec<AttemptEnded>) {
         let path = folder.join(format!("{worker}.runs.json"));
-        let kills = kills();
+        let (kills, limit_mib) = (memory.kills(), memory.limit_mib());
         let ended = match read(&path) {
-            Some(last) => last.ends(kills, Timestamp::now()),
+            Some(last) => last.ends(kills.as_ref(), Timestamp::now()),
             None => Vec::new(),
         };
-        let notes = Notes { worker: worker.clone(), incarnation, kills, peak_mib: 0, runs: Vec::new() };
+        let worker = worker.clone();
+        let notes = Notes { worker, incarnation, kills, limit_mib, peak_mib: 0, runs: Vec::new() };
         let mut this = Self { path, notes, written_at: Instant::now() };
         this.write();
         (this, ended)
@@ -104,15 +109,19 @@ impl NotedRun {
 }
 
 impl Notes {
-    /// The ends of what ran, if a process of this group has been killed for memory since, of which there are `kills`.
-    fn ends(self, kills: Option<u64>, at: Timestamp) -> Vec<AttemptEnded> {
-        let was_killed = self.kills.zip(kills).is_some_and(|(then, now)| then < now);
+    /// The ends of what ran, if a process of the same group has been killed for memory since: there are `kills` now.
+    fn ends(self, kills: Option<&Kills>, at: Timestamp) -> Vec<AttemptEnded> {
+        let was_killed = self.kills.as_ref().zip(kills).is_some_and(|(then, now)| then.grew_to(now));
         if !was_killed {
             return Vec::new();
         }
+        let limit = match self.limit_mib {
+            Some(limit_mib) => format!(", and host_memory_mib of its workload is {limit_mib}"),
+            None => String::new(),
+        };
         let text = format!(
             "host memory: the kernel killed the trainer's process because its control group ran out of memory; the \
-             process had used up to {} MiB",
+             process had used up to {} MiB{limit}",
             self.peak_mib
         );
         let ended = |run: NotedRun| AttemptEnded {
@@ -139,36 +148,6 @@ fn write(path: &Path, notes: &Notes) -> io::Result<()> {
     let new = path.with_extension("json.new");
     fs::write(&new, serde_json::to_vec(notes)?)?;
     fs::rename(new, path)
-}
-
-/// How many processes of this one's control group the kernel has killed for memory; `None` where there is no group.
-fn kills() -> Option<u64> {
-    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-    files_of(&groups).iter().find_map(|file| count_in(&fs::read_to_string(file).ok()?))
-}
-
-/// Where the count may be, best first: by the group's path, or at the top, where a container sees its own group.
-fn files_of(groups: &str) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for line in groups.lines() {
-        let mut parts = line.splitn(3, ':').skip(1);
-        let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { continue };
-        let path = path.trim_start_matches('/');
-        let (top, file) = match controllers {
-            "" => ("/sys/fs/cgroup", "memory.events"),
-            _ if controllers.split(',').any(|name| name == "memory") => {
-                ("/sys/fs/cgroup/memory", "memory.oom_control")
-            }
-            _ => continue,
-        };
-        files.extend([Path::new(top).join(path).join(file), Path::new(top).join(file)]);
-    }
-    files
-}
-
-/// Reads the line `oom_kill 3`.
-fn count_in(text: &str) -> Option<u64> {
-    text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
 }
 
 #[cfg(test)]

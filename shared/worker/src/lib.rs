@@ -10,6 +10,7 @@ mod backoff;
 mod checkpointer;
 mod claim;
 mod control;
+mod control_group;
 mod device;
 mod door;
 mod exit;

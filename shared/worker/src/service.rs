@@ -63,7 +63,8 @@ pub async fn run_on(
     let (slots, host_memory_mib) = (policy.slots, policy.host_memory_mib);
     let host = nix::unistd::gethostname().context("this machine has no name")?;
     let host = host.to_string_lossy().into_owned();
-    let identity = Identity::take(settings.worker.id.as_ref(), &host, &settings.data.dir.join("workers"))?;
+    let workers = settings.data.dir.join("workers");
+    let identity = Identity::take(settings.worker.id.as_ref(), &host, &workers)?;
     let visible = std::env::var("CUDA_VISIBLE_DEVICES").ok();
     let device = Device::detect(settings.worker.gpu.as_ref(), visible.as_deref())?;
     let store = ObjectStore::open(&settings.checkpoints.url, &settings.data.dir.join("scratch"))?;
@@ -72,7 +73,7 @@ pub async fn run_on(
     let gate = Gate {
         probe: probe.or_else(|| device.probe(visible)),
         promised_mib: settings.gpu.get(&device.class).map(|class| class.memory_mib),
-        locks: settings.data.dir.join("workers"),
+        locks: workers.clone(),
     };
     let hello = Hello {
         worker: identity.worker.clone(),
@@ -88,6 +89,7 @@ pub async fn run_on(
         paused: None,
     };
 
+    let host_memory = HostMemory::limited_to(host_memory_mib, &hello.worker, &workers);
     let options = BrokerOptions {
         url: settings.broker_url(),
         heartbeat: settings.broker.heartbeat.to_duration(),
@@ -105,7 +107,7 @@ pub async fn run_on(
         failure_rules: settings.failure_rules.clone(),
         runs: Arc::new(Runs::default()),
         meters: Meters::new(),
-        host_memory: HostMemory::limited_to(host_memory_mib),
+        host_memory,
         gate,
         paused: Mutex::default(),
         drain: stop.child_token(),
@@ -116,7 +118,7 @@ pub async fn run_on(
     };
     let span = tracing::info_span!("worker", worker.id = %worker.hello.worker);
     let (incarnation, id) = (worker.hello.incarnation, &worker.hello.worker);
-    let (life, ended) = LastLife::begin(&settings.data.dir.join("workers"), id, incarnation);
+    let (life, ended) = LastLife::begin(&workers, id, incarnation, &worker.host_memory);
     Arc::new(worker).serve_watched(lookout, life, ended).instrument(span).await
 }
 

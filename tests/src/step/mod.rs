@@ -80,6 +80,8 @@ pub enum How {
     Abort,
     /// Its loss is no number any more.
     Diverge,
+    /// It takes so many MiB of memory, never gives them back, and goes on if it can.
+    Hoard(usize),
 }
 
 impl StepParams {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, io::Write, time::Duration};
 
 use contract::{
-    Failure, StopCause, Workload, checkpoints::CheckpointRole, events::RunResult,
+    Failure, FailureClass, StopCause, Workload, checkpoints::CheckpointRole, events::RunResult,
     lease::Progress,
 };
 use worker::{Control, Run, RunError, Snapshot, Trainer};
@@ -147,7 +147,21 @@ fn fail_on_purpose(faults: &[Fault], step: u64, attempt: u32, start: u64) -> Res
             start,
             format!("no number on purpose at step {step}, gone on from step {start}"),
         )),
+        Some(How::Hoard(mib)) => hoard(mib),
     }
+}
+
+fn hoard(mib: usize) -> Result<(), Failure> {
+    const PAGE: usize = 4096;
+    let mut hoard: Vec<u8> = Vec::new();
+    let refused = |error| Failure::new(FailureClass::Oom, format!("{mib} MiB more: {error}"));
+    hoard.try_reserve_exact(mib << 20).map_err(refused)?;
+    // Only what is written to takes memory.
+    for byte in hoard.spare_capacity_mut().iter_mut().step_by(PAGE) {
+        byte.write(1);
+    }
+    std::mem::forget(hoard);
+    Ok(())
 }
 
 /// Stands for a step's computing.

@@ -11,6 +11,7 @@ mod damage;
 mod duplicates;
 mod endings;
 mod guide;
+mod host_memory;
 mod identity;
 mod in_time;
 mod lines;

@@ -15,7 +15,8 @@ async fn a_run_that_hoards_memory_ends_as_oom_and_the_process_goes() {
     let world = World::new().await;
     let trainer = Scripted(|_: &Run, control: &mut dyn Control| {
         control.report(at_step(1));
-        let hoard = vec![1_u8; 512 << 20];
+        // Less than what the kernel would kill for, so that it is the guard that sees it.
+        let hoard = vec![1_u8; 320 << 20];
         std::hint::black_box(&hoard);
         be_stuck()
     });
