@@ -28,6 +28,8 @@ async fn a_process_above_its_limit_ends_and_the_job_goes_on_where_there_is_more(
     assert!(failure.message.contains("MiB, and host_memory_mib of its workload is 256"), "{failure}");
     let second = &view.attempts[1];
     assert_eq!((second.worker.as_str(), second.resumed_from_step), ("host-1", Some(10)));
+    system.relaunch("host-0");
+    system.workers(2).await;
     system.end().await;
 }
 
