@@ -103,7 +103,11 @@ impl Core {
     fn accepted(&self, job: &Job, duplicate: bool) -> JobAccepted {
         let choice = self.desk.choose(job);
         let past = self.desk.past.of_kind(&job.submission, &choice.placement.gpu);
-        let estimate = estimate(&job.terms, &choice, &past);
+        let mut estimate = estimate(&job.terms, &choice, &past);
+        if !job.state().is_end() {
+            let (owner, worst) = (&job.submission.owner, estimate.worst_usd);
+            estimate.warnings.extend(self.desk.owner_is_short(owner, &job.terms, worst, Some(&job.id)));
+        }
         JobAccepted { job_id: job.id.clone(), state: job.state(), duplicate, estimate }
     }
 
@@ -120,7 +124,10 @@ impl Core {
         let terms = self.desk.rules.terms(submission)?;
         let choice = self.desk.choose_under(&submission.workload, &terms, None);
         let past = self.desk.past.of_kind(submission, &choice.placement.gpu);
-        Ok(estimate(&terms, &choice, &past))
+        let mut estimate = estimate(&terms, &choice, &past);
+        let (owner, worst) = (&submission.owner, estimate.worst_usd);
+        estimate.warnings.extend(self.desk.owner_is_short(owner, &terms, worst, None));
+        Ok(estimate)
     }
 }
 

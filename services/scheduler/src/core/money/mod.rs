@@ -1,6 +1,7 @@
 //! Whether there is money for an attempt, and for how long.
 
 mod fund;
+mod outlook;
 mod parked;
 mod purses;
 mod spot;
@@ -57,13 +58,7 @@ impl Rules {
     /// Turns a job away whose shortest attempt costs more than its owner may spend in a month.
     pub(super) fn refuse_what_no_month_pays_for(&self, owner: &str, terms: &Terms) -> Result<(), Refused> {
         let Some(cap) = self.owners.monthly_usd(owner) else { return Ok(()) };
-        let (timeout, least_run) = (terms.timeout.to_duration(), self.least_run.to_duration());
-        let costs = |placement: &Placement| {
-            least_usd(least_run, timeout, Left::default(), terms.usd_per_hour(placement), self.margin())
-        };
-        let places = placements(terms, None).into_iter().map(|placement| (costs(&placement), placement));
-        let cheapest = places.min_by(|(a, _), (b, _)| a.total_cmp(b));
-        match cheapest.filter(|(needed, _)| cap < *needed) {
+        match self.cheapest_attempt(terms).filter(|(needed, _)| cap < *needed) {
             None => Ok(()),
             Some((needed, placement)) => {
                 let message = format!(
@@ -73,6 +68,16 @@ impl Rules {
                 Err(Refused::new(Refusal::Limit, message))
             }
         }
+    }
+
+    /// What the shortest attempt costs where it costs least, and where that is.
+    fn cheapest_attempt(&self, terms: &Terms) -> Option<(f64, Placement)> {
+        let (timeout, least_run) = (terms.timeout.to_duration(), self.least_run.to_duration());
+        let costs = |placement: &Placement| {
+            least_usd(least_run, timeout, Left::default(), terms.usd_per_hour(placement), self.margin())
+        };
+        let places = placements(terms, None).into_iter().map(|placement| (costs(&placement), placement));
+        places.min_by(|(a, _), (b, _)| a.total_cmp(b))
     }
 }
 

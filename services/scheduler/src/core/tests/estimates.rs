@@ -3,7 +3,7 @@
 use contract::{ExpectedCase, SubmitJob};
 use serde_json::{Value, json};
 
-use super::{Scene, rules};
+use super::{Scene, rules, stories_money::capped};
 use crate::core::{Answer, Command, Event};
 
 fn expected(scene: &mut Scene, params: Value, gpu: &str) -> ExpectedCase {
@@ -67,4 +67,49 @@ fn only_the_last_jobs_count() {
     }
     let expected = expected(&mut scene, json!({ "data": "flowers" }), "t4");
     assert_eq!((expected.runs, expected.seconds), (32, 5.0), "{expected:?}");
+}
+
+/// What is warned of when a job of ada's is asked for, and that its estimate says the same.
+fn warnings(scene: &mut Scene, id: &str, total: Value) -> Vec<String> {
+    let fields =
+        json!({ "workload": "classifier", "params": { "data": "d" }, "owner": "ada", "total": total });
+    let submission: SubmitJob = serde_json::from_value(fields).unwrap();
+    let estimated = scene.step(Event::Estimate(Box::new(submission)));
+    let usd = total.get("usd").map(|usd| format!(" total.usd={usd}")).unwrap_or_default();
+    let accepted = scene.act(&format!("submit {id} owner=ada{usd}"));
+    let mut told = estimated.into_iter().chain(accepted).filter_map(|command| match command {
+        Command::Answer(Answer::Estimate(estimate)) => Some(estimate.warnings),
+        Command::Answer(Answer::Accepted(accepted)) => Some(accepted.estimate.warnings),
+        _ => None,
+    });
+    let (estimated, accepted) = (told.next().unwrap(), told.next().unwrap());
+    assert_eq!(estimated, accepted);
+    accepted
+}
+
+#[test]
+fn a_job_that_may_cost_more_than_its_owner_has_left_is_warned_of() {
+    let mut scene = Scene::new(capped());
+    scene.play(&["freeze 1h", "hello w1 t4 slots=9"]);
+    assert_eq!(warnings(&mut scene, "small", json!({ "usd": 0.007 })), Vec::<String>::new());
+    scene.play(&["cancel small"]);
+    let whole = "owner ada has 0.0200 of 0.02 USD left for 2001-10, and the job may cost 4.2000 USD at worst; if that is \
+                 spent, it checkpoints and waits for the next month, or until the cap is raised";
+    assert_eq!(warnings(&mut scene, "large", json!({})), [whole]);
+    let nothing = "owner ada has 0.0000 of 0.02 USD left for 2001-10, and the shortest attempt costs 0.0009 USD on cpu; the job \
+                   waits for the next month, or until the cap is raised";
+    assert_eq!(warnings(&mut scene, "next", json!({})), [nothing], "what runs has reserved the rest");
+
+    let again = scene.act("submit large owner=ada").into_iter().find_map(|command| match command {
+        Command::Answer(Answer::Accepted(accepted)) => Some(accepted.estimate.warnings),
+        _ => None,
+    });
+    assert_eq!(again.unwrap(), [whole], "what a job has reserved is its own");
+    assert_eq!(warnings_of_the_uncapped(), Vec::<String>::new());
+}
+
+fn warnings_of_the_uncapped() -> Vec<String> {
+    let mut scene = Scene::new(rules());
+    scene.play(&["hello w1 t4"]);
+    warnings(&mut scene, "free", json!({}))
 }

@@ -7,7 +7,7 @@ use super::{check_under, rules};
 use crate::core::Rules;
 
 /// The rules that ship, and little money.
-fn capped() -> Rules {
+pub(super) fn capped() -> Rules {
     let owners = "ada = { monthly_usd = 0.02 }\ndefault = { monthly_usd = 0.012 }";
     let mut rules = Rules { owners: toml::from_str::<Owners>(owners).unwrap(), ..rules() };
     rules.workloads.values_mut().for_each(|workload| workload.concurrency = 4);
