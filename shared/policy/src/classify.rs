@@ -1,6 +1,6 @@
 //! What the words of a failure mean: libtorch, CUDA and the system report in text, and the text decides the class.
 
-use contract::FailureClass::{self, Oom, Permanent, Transient};
+use contract::FailureClass::{self, Lost, Oom, Permanent, Preempted, Transient};
 use serde::{Deserialize, Deserializer, de::Error};
 
 /// `[[failure_rules]]`: what an operator knows about failures of their own.
@@ -65,6 +65,16 @@ pub const KNOWN_FAILURES: &[KnownFailure] = &[
     known("cublas", Transient, "cuBLAS failed"),
     known("nccl", Transient, "NCCL failed"),
     known("nvml", Transient, "NVML failed"),
+    // The signal that a trainer's process died of. Which of its runs is to blame is not known, so none is permanent.
+    known("killed by sigkill", Lost, "somebody killed the process"),
+    known("killed by sigsegv", Transient, "the process used an address that is not its own"),
+    known("killed by sigbus", Transient, "memory or a file in use was gone"),
+    known("killed by sigabrt", Transient, "a library gave up"),
+    known("killed by sigill", Transient, "this machine does not know an instruction"),
+    known("killed by sigfpe", Transient, "a library divided by zero"),
+    known("killed by sigterm", Preempted, "the process was told to go"),
+    known("killed by sigint", Preempted, "the process was told to go"),
+    known("killed by sighup", Preempted, "the process was told to go"),
     // The system: what is away or full today may be there tomorrow.
     known("no space left on device", Transient, "a disk is full"),
     known("disk quota exceeded", Transient, "a disk quota is used up"),

@@ -17,6 +17,10 @@ use serde::{Deserialize, Deserializer, de::IntoDeserializer};
 pub use load::{BUILT_IN, SettingsError, load};
 pub use stop::stop_on_signal;
 
+/// The variable in which who keeps a service running tells its next process of the signal that the last one died of, such
+/// as `SIGSEGV`.
+pub const LAST_DEATH: &str = "REKINDLE_LAST_DEATH";
+
 /// Everything in `rekindle.toml`. Relative paths have been resolved against the file's folder.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

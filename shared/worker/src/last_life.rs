@@ -1,5 +1,5 @@
-//! What a worker's process leaves for the next one of its name, should the kernel kill it for memory: then the next one
-//! reports what ran as `oom`, which would count as lost without a reason otherwise.
+//! What a worker's process leaves for the next one of its name, should a signal end it: the next one reports what ran, as
+//! `oom` if the kernel killed for memory, else as what the signal means. It would count as lost without a reason otherwise.
 
 use std::{
     fs, io,
@@ -13,14 +13,34 @@ use contract::{
     events::{AttemptEnd, AttemptEnded},
     lease::Progress,
 };
+use policy::FailureRule;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::{control_group::Kills, host_memory::HostMemory, run_state::RunState};
+use crate::{control_group::Kills, host_memory::HostMemory, outcome::killed_by, run_state::RunState};
 
 /// What has grown is written again: the peak by so much, or the runs for so long.
 const GROWTH_MIB: u64 = 64;
 const GROWTH_TIME: Duration = Duration::from_secs(5);
+
+/// The signal that a process died of, and what that means for what it ran.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Death {
+    signal: String,
+    failure: Failure,
+}
+
+impl Death {
+    /// What this process was told of the last one's death, judged by the operator's `rules` before anything else.
+    pub(crate) fn told(rules: &[FailureRule]) -> Option<Self> {
+        std::env::var(settings::LAST_DEATH).ok().map(|signal| Self::by(signal, rules))
+    }
+
+    fn by(signal: String, rules: &[FailureRule]) -> Self {
+        let failure = killed_by(&signal, rules);
+        Self { signal, failure }
+    }
+}
 
 /// This life's notes.
 #[derive(Debug)]
@@ -52,17 +72,19 @@ struct NotedRun {
 }
 
 impl LastLife {
-    /// Begins the notes of this life, and tells how the runs of the last one ended if the kernel killed it for memory.
+    /// Begins the notes of this life, and tells how the runs of the last one ended if the kernel killed it for memory, or
+    /// if it `died` of a signal of which this process was told.
     pub(crate) fn begin(
         folder: &Path,
         worker: &WorkerId,
         incarnation: Incarnation,
         memory: &HostMemory,
+        died: Option<Death>,
     ) -> (Self, Vec<AttemptEnded>) {
         let path = folder.join(format!("{worker}.runs.json"));
         let (kills, limit_mib) = (memory.kills(), memory.limit_mib());
         let ended = match read(&path) {
-            Some(last) => last.ends(kills.as_ref(), Timestamp::now()),
+            Some(last) => last.ends(kills.as_ref(), died, Timestamp::now()),
             None => Vec::new(),
         };
         let worker = worker.clone();
@@ -109,12 +131,30 @@ impl NotedRun {
 }
 
 impl Notes {
-    /// The ends of what ran, if a process of the same group has been killed for memory since: there are `kills` now.
-    fn ends(self, kills: Option<&Kills>, at: Timestamp) -> Vec<AttemptEnded> {
-        let was_killed = self.kills.as_ref().zip(kills).is_some_and(|(then, now)| then.grew_to(now));
-        if !was_killed {
-            return Vec::new();
-        }
+    /// The ends of what ran, if a process of the same group has been killed for memory since, of which there are `kills` now,
+    /// or if this one `died` of a signal. Where both are so and the signal is another one, somebody else was killed for
+    /// memory.
+    fn ends(self, kills: Option<&Kills>, died: Option<Death>, at: Timestamp) -> Vec<AttemptEnded> {
+        let is_for_memory = self.kills.as_ref().zip(kills).is_some_and(|(then, now)| then.grew_to(now));
+        let failure = match died {
+            Some(Death { signal, failure }) if signal != "SIGKILL" || !is_for_memory => failure,
+            _ if is_for_memory => self.killed_for_memory(),
+            _ => return Vec::new(),
+        };
+        let ended = |run: NotedRun| AttemptEnded {
+            job_id: run.job_id,
+            attempt: run.attempt,
+            worker: self.worker.clone(),
+            incarnation: self.incarnation,
+            end: AttemptEnd::Failed(failure.clone()),
+            progress: run.progress,
+            resumed_from_step: run.resumed_from,
+            at,
+        };
+        self.runs.into_iter().map(ended).collect()
+    }
+
+    fn killed_for_memory(&self) -> Failure {
         let limit = match self.limit_mib {
             Some(limit_mib) => format!(", and host_memory_mib of its workload is {limit_mib}"),
             None => String::new(),
@@ -124,17 +164,7 @@ impl Notes {
              process had used up to {} MiB{limit}",
             self.peak_mib
         );
-        let ended = |run: NotedRun| AttemptEnded {
-            job_id: run.job_id,
-            attempt: run.attempt,
-            worker: self.worker.clone(),
-            incarnation: self.incarnation,
-            end: AttemptEnd::Failed(Failure::new(FailureClass::Oom, text.clone())),
-            progress: run.progress,
-            resumed_from_step: run.resumed_from,
-            at,
-        };
-        self.runs.into_iter().map(ended).collect()
+        Failure::new(FailureClass::Oom, text)
     }
 }
 

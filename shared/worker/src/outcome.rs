@@ -83,6 +83,17 @@ fn failure_of(died: &Died) -> Failure {
     }
 }
 
+/// What the death of a trainer's process by a signal, such as `SIGSEGV`, means for what it ran. One that nobody knows
+/// leaves that lost, as a death does of which nothing is known.
+pub(crate) fn killed_by(signal: &str, rules: &[FailureRule]) -> Failure {
+    let text = format!("the trainer's process was killed by {signal}");
+    let failure = match known_failure(&text) {
+        Some(known) => Failure::new(known.class, format!("{}: {text}", known.what)),
+        None => Failure::new(FailureClass::Lost, text),
+    };
+    as_ruled(failure, rules)
+}
+
 /// Whether libtorch's words say that memory did not suffice.
 pub fn is_out_of_memory(text: &str) -> bool {
     known_failure(text).is_some_and(|known| known.class == FailureClass::Oom)
@@ -139,6 +150,28 @@ mod tests {
         assert_eq!(panicked(cuda), failed(FailureClass::Transient, &format!("the GPU failed: {cuda}")));
         let full = "write /scratch/x: No space left on device (os error 28)";
         assert_eq!(panicked(full), failed(FailureClass::Transient, &format!("a disk is full: {full}")));
+    }
+
+    #[test]
+    fn the_signal_that_a_process_died_of_is_judged_by_the_table_and_by_rules() {
+        let rule = |pattern: &str, class| FailureRule { pattern: pattern.into(), class };
+        let rules = [rule("sigbus", FailureClass::Oom), rule("sigkill", FailureClass::Permanent)];
+        let told = |signal| killed_by(signal, &rules).to_string();
+        assert_eq!(
+            told("SIGSEGV"),
+            "transient: the process used an address that is not its own: the trainer's process was killed by SIGSEGV"
+        );
+        assert_eq!(
+            told("SIGBUS"),
+            "oom: failure rule \"sigbus\" says oom: memory or a file in use was gone: the trainer's process was killed \
+             by SIGBUS"
+        );
+        // What was done to the process is no matter of words.
+        assert_eq!(
+            told("SIGKILL"),
+            "lost: somebody killed the process: the trainer's process was killed by SIGKILL"
+        );
+        assert_eq!(told("SIGSYS"), "lost: the trainer's process was killed by SIGSYS");
     }
 
     #[test]

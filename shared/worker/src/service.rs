@@ -26,7 +26,7 @@ use crate::{
     heartbeat,
     host_memory::{self, HostMemory},
     identity::Identity,
-    last_life::LastLife,
+    last_life::{Death, LastLife},
     meters::Meters,
     notice::Lookout,
     runs::Runs,
@@ -118,7 +118,8 @@ pub async fn run_on(
     };
     let span = tracing::info_span!("worker", worker.id = %worker.hello.worker);
     let (incarnation, id) = (worker.hello.incarnation, &worker.hello.worker);
-    let (life, ended) = LastLife::begin(&workers, id, incarnation, &worker.host_memory);
+    let died = Death::told(&settings.failure_rules);
+    let (life, ended) = LastLife::begin(&workers, id, incarnation, &worker.host_memory, died);
     Arc::new(worker).serve_watched(lookout, life, ended).instrument(span).await
 }
 

@@ -1,6 +1,6 @@
 //! What the texts of failures come to, a line of the table each.
 
-use contract::FailureClass::{self, Oom, Permanent, Transient};
+use contract::FailureClass::{self, Lost, Oom, Permanent, Preempted, Transient};
 
 use crate::{FailureRule, KNOWN_FAILURES, known_failure, ruled};
 
@@ -30,6 +30,15 @@ const MET: &[(&str, &str, FailureClass)] = &[
     ("CUBLAS_STATUS_EXECUTION_FAILED when calling sgemm", "cublas", Transient),
     ("NCCL communicator was aborted", "nccl", Transient),
     ("NVML: Driver/library version mismatch", "nvml", Transient),
+    ("the trainer's process was killed by SIGKILL", "killed by sigkill", Lost),
+    ("the trainer's process was killed by SIGSEGV", "killed by sigsegv", Transient),
+    ("the trainer's process was killed by SIGBUS", "killed by sigbus", Transient),
+    ("the trainer's process was killed by SIGABRT", "killed by sigabrt", Transient),
+    ("the trainer's process was killed by SIGILL", "killed by sigill", Transient),
+    ("the trainer's process was killed by SIGFPE", "killed by sigfpe", Transient),
+    ("the trainer's process was killed by SIGTERM", "killed by sigterm", Preempted),
+    ("the trainer's process was killed by SIGINT", "killed by sigint", Preempted),
+    ("the trainer's process was killed by SIGHUP", "killed by sighup", Preempted),
     ("write /scratch/x: No space left on device (os error 28)", "no space left on device", Transient),
     ("Disk quota exceeded (os error 122)", "disk quota exceeded", Transient),
     ("Read-only file system (os error 30)", "read-only file system", Transient),

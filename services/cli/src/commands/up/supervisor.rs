@@ -44,14 +44,16 @@ pub(crate) async fn keep_running(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut early_ends = 0;
+    let mut last_death = None;
     loop {
         let begin = Instant::now();
-        let mut running = Running::start(&service, &console)?;
+        let mut running = Running::start(&service, &console, last_death)?;
         let status = tokio::select! {
             status = running.end() => status?,
             () = stop.cancelled() => return running.stop(&service, &console).await,
         };
         running.last_lines().await;
+        last_death = death(status);
         early_ends = if begin.elapsed() < HEALTHY { early_ends + 1 } else { 1 };
         let pause = pause_after(early_ends);
         console.say(&service.name, &format!("{}; {}", ended(status), again(pause)));
@@ -71,12 +73,17 @@ fn pause_after(early_ends: u32) -> Duration {
 }
 
 fn ended(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match (status.code(), status.signal().map(Signal::try_from)) {
+    match (status.code(), death(status)) {
         (Some(code), _) => format!("ended with code {code}"),
-        (None, Some(Ok(signal))) => format!("was killed by {signal}"),
-        (None, _) => "was killed".into(),
+        (None, Some(signal)) => format!("was killed by {signal}"),
+        (None, None) => "was killed".into(),
     }
+}
+
+/// The signal that a process died of.
+fn death(status: ExitStatus) -> Option<Signal> {
+    use std::os::unix::process::ExitStatusExt;
+    status.signal().and_then(|signal| Signal::try_from(signal).ok())
 }
 
 fn again(pause: Duration) -> String {
@@ -91,8 +98,9 @@ struct Running {
 }
 
 impl Running {
-    fn start(service: &Service, console: &Arc<Console>) -> anyhow::Result<Self> {
+    fn start(service: &Service, console: &Arc<Console>, last_death: Option<Signal>) -> anyhow::Result<Self> {
         let mut child = command(service)
+            .envs(last_death.map(|signal| (settings::LAST_DEATH, signal.as_str())))
             .spawn()
             .with_context(|| format!("cannot start {}", service.program.display()))?;
         let process = child.id().context("a process that was just started has an id")?;
@@ -159,6 +167,7 @@ fn command(service: &Service) -> Command {
     let mut command = Command::new(&service.program);
     command
         .args(&service.arguments)
+        .env_remove(settings::LAST_DEATH)
         .envs(service.variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

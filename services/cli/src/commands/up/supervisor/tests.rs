@@ -64,6 +64,21 @@ async fn a_service_that_dies_is_started_again_under_its_name() {
 }
 
 #[tokio::test]
+async fn a_service_is_told_what_its_last_process_died_of() {
+    let mut script = Script::run("echo ${REKINDLE_LAST_DEATH:-nothing}; kill -SEGV $$", LIMIT);
+    assert_eq!(script.line().await, "it nothing");
+    assert_eq!(script.line().await, "it was killed by SIGSEGV; starting it again");
+    assert_eq!(script.line().await, "it SIGSEGV");
+    script.end().await;
+
+    let mut script = Script::run("echo ${REKINDLE_LAST_DEATH:-nothing}; exit 3", LIMIT);
+    assert_eq!(script.line().await, "it nothing");
+    assert_eq!(script.line().await, "it ended with code 3; starting it again");
+    assert_eq!(script.line().await, "it nothing");
+    script.end().await;
+}
+
+#[tokio::test]
 async fn a_service_is_told_to_stop_and_its_last_words_are_heard() {
     let mut script =
         Script::run("trap 'echo farewell; exit 0' TERM; echo here; while :; do sleep 0.01; done", LIMIT);
