@@ -30,6 +30,7 @@ fn good() -> Record {
     let first = attempt(1, 1_000, 5_000);
     let second = attempt(2, 6_000, 9_000);
     view["state"] = json!("succeeded");
+    view["failure"] = Value::Null;
     view["attempts"] = json!([first, second]);
     view["attempts"][0]["charged_to"] = json!("losses");
     view["ledger"] = json!({
