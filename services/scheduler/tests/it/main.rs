@@ -5,5 +5,6 @@ mod kill;
 mod messages;
 mod outages;
 mod stories;
+mod takeover;
 mod trainer;
 mod world;
