@@ -9,7 +9,7 @@ use contract::{GpuClass, Seconds, Timestamp};
 use policy::{OwnerPolicy, Owners};
 use proptest::prelude::*;
 
-use super::{Scene, rules};
+use super::{Scene, rules, stories_shares::shared};
 use crate::core::{Command, Offer, Rules};
 
 /// How long every attempt runs.
@@ -154,6 +154,39 @@ fn a_scheduler_that_keeps_starting_again_lets_those_go_first_that_waited_longer(
     assert!(begins_after(&settled, WORTH.into(), settled.bound()).is_some());
     let waited = begins_after(&crowd, WORTH.into(), crowd.bound()).expect("it begins");
     assert!(settled.bound() < waited, "nobody went first who had had a turn: it waited {waited:?}");
+}
+
+#[test]
+fn who_waited_ten_times_as_long_goes_first_whatever_its_owner_has() {
+    let shares = shared(3, "ada = { weight = 1 }\nbob = { weight = 9 }");
+    let mut scene = Scene::new(Rules { priority_worth: WORTH.into(), ..shares });
+    // Two of ada's run on and on, so that bob, whose jobs are the most urgent, always has less for his weight.
+    scene.play(&[
+        "hello w1 t4 slots=9",
+        "submit a1 owner=ada",
+        "submit a2 owner=ada",
+        "claim w1 a1.1",
+        "claim w1 a2.1",
+    ]);
+    scene.play(&["submit b0 owner=bob priority=9", "claim w1 b0.1", "submit a3 owner=ada"]);
+    let since = scene.now;
+    for number in 0..100 {
+        let next = format!("b{}", number + 1);
+        scene.play(&[
+            &format!("submit {next} owner=bob priority=9"),
+            &format!("live 20s w1=a1.1 w1=a2.1 w1=b{number}.1"),
+        ]);
+        let offers = offered(scene.act(&format!("ended w1 b{number}.1 ok")));
+        let [Offer { job_id, .. }] = offers.as_slice() else { panic!("one place was free: {offers:?}") };
+        if job_id.as_str() == "a3" {
+            let waited = scene.now.since(since);
+            assert!((WORTH * 10..=WORTH * 10 + RUN).contains(&waited), "it waited {waited:?}");
+            return;
+        }
+        assert_eq!(job_id.as_str(), next);
+        scene.act(&format!("claim w1 {next}.1"));
+    }
+    panic!("it was overtaken a hundred times");
 }
 
 #[test]
