@@ -57,7 +57,9 @@ async fn a_process_that_grows_fast_is_killed_by_the_kernel_and_ends_as_oom() {
     assert_eq!((view.attempts.len(), failure.class), (1, FailureClass::Oom), "{view:#?}");
     assert!(failure.message.starts_with("host memory: the "), "{failure}");
     assert!(failure.message.contains("MiB, and host_memory_mib of its workload is 256"), "{failure}");
-    system.workers(1).await;
+    // The next life is well.
+    let next = system.submit("next", &StepParams::steps(3)).await;
+    system.state(&next, JobState::Succeeded).await;
     system.dead_letters(1).await;
     system.end().await;
 }
