@@ -94,7 +94,7 @@ impl Conversation {
         let Some(first) = self.incoming.recv().await else { return };
         self.add(first);
         while let Some(session) = self.line.session().await {
-            let error = match open(&session).await {
+            let error = match session.outcome(open(&session)).await {
                 Ok((channel, answers)) => {
                     backoff.reset();
                     self.converse(&session, &channel, answers).await

@@ -129,7 +129,11 @@ impl Broker {
         let mut line = self.line();
         loop {
             let session = line.session().await.ok_or(ConnectError::Closed)?;
-            match declare(session.connection(), &topology).await {
+            let declared = tokio::select! {
+                declared = declare(session.connection(), &topology) => declared,
+                () = session.lost() => continue,
+            };
+            match declared {
                 Ok(()) => {
                     self.inner.dialer.remember_work_queue(queue);
                     // The next session is complete only if the queue was remembered before it was made.

@@ -108,15 +108,17 @@ impl Delivery {
         if self.is_stale() {
             return Settled::Stale;
         }
-        let sent = match disposition {
-            Disposition::Ack => self.acker.ack(BasicAckOptions::default()).await,
-            Disposition::Requeue => {
-                self.acker.nack(BasicNackOptions { requeue: true, ..Default::default() }).await
+        let sent = self.origin.session.outcome(async {
+            match disposition {
+                Disposition::Ack => self.acker.ack(BasicAckOptions::default()).await,
+                Disposition::Requeue => {
+                    self.acker.nack(BasicNackOptions { requeue: true, ..Default::default() }).await
+                }
+                Disposition::Reject(reason) => self.reject(&reason).await,
             }
-            Disposition::Reject(reason) => self.reject(&reason).await,
-        };
+        });
         // `Ok(false)`: the channel ended before this was sent.
-        if matches!(sent, Ok(true)) { Settled::Sent } else { Settled::Stale }
+        if matches!(sent.await, Ok(true)) { Settled::Sent } else { Settled::Stale }
     }
 
     /// Whether the connection it came on is gone, so that the broker will deliver it again.
@@ -127,18 +129,15 @@ impl Delivery {
     /// Publishes it to the dead letters, then acknowledges it. The broker's own dead-lettering keeps no reason, so it
     /// is only used when this fails.
     async fn reject(&self, reason: &str) -> lapin::Result<bool> {
-        let Origin { session, queue, lane, .. } = &*self.origin;
+        let Origin { queue, lane, .. } = &*self.origin;
         let parcel = Parcel::dead_letter(self.body.clone(), queue, reason, &self.properties);
         let published = async { lane.hand_in(parcel).await?.confirmed().await };
-        tokio::select! {
-            published = published => match published {
-                Ok(()) => self.acker.ack(BasicAckOptions::default()).await,
-                Err(error) => {
-                    tracing::warn!(%error, queue, reason, "a dead letter loses its reason");
-                    self.acker.reject(BasicRejectOptions { requeue: false }).await
-                }
-            },
-            () = session.lost() => Ok(false),
+        match published.await {
+            Ok(()) => self.acker.ack(BasicAckOptions::default()).await,
+            Err(error) => {
+                tracing::warn!(%error, queue, reason, "a dead letter loses its reason");
+                self.acker.reject(BasicRejectOptions { requeue: false }).await
+            }
         }
     }
 }

@@ -18,6 +18,8 @@ use crate::{
 
 /// How long a connection may take until it counts as failed: a host that swallows packets says nothing.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// How long a broker that is short of time may take to declare everything.
+const DECLARE_LIMIT: Duration = Duration::from_secs(30);
 
 /// Knows how to make a connection that is ready for use.
 #[derive(Debug)]
@@ -55,12 +57,13 @@ impl Dialer {
     /// Connects and declares the topology.
     pub(crate) async fn dial(&self) -> Result<Session, ConnectError> {
         let properties = ConnectionProperties::default().with_connection_name(self.name.as_str().into());
+        let unreachable = |error| ConnectError::Unreachable { address: self.address(), error };
+        let took_too_long = || std::io::Error::from(std::io::ErrorKind::TimedOut).into();
         let connected = timeout(CONNECT_LIMIT, Connection::connect_uri(self.uri.clone(), properties)).await;
-        let connection = connected
-            .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
-            .map_err(|error| ConnectError::Unreachable { address: self.address(), error })?;
+        let connection = connected.unwrap_or_else(|_| Err(took_too_long())).map_err(unreachable)?;
         let topology = self.topology();
-        declare(&connection, &topology).await?;
+        let declared = timeout(DECLARE_LIMIT, declare(&connection, &topology)).await;
+        declared.unwrap_or_else(|_| Err(unreachable(took_too_long())))?;
         Ok(Session::new(connection))
     }
 

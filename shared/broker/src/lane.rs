@@ -107,7 +107,7 @@ impl Publisher {
     async fn run(mut self) {
         let mut backoff = Backoff::default();
         while let Some(session) = self.next_session().await {
-            let end = match open(&session).await {
+            let end = match session.outcome(open(&session)).await {
                 Ok(channel) => self.publish_on(&session, &channel).await,
                 Err(error) => End::Broken(Some(error)),
             };

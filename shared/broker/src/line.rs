@@ -1,7 +1,7 @@
 //! One connection after the other: who holds the line asks it for the present session and, when that is lost, for the
 //! next one.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use futures::StreamExt;
 use lapin::{Connection, Event};
@@ -40,6 +40,13 @@ impl Session {
     /// Returns once the connection is gone.
     pub(crate) async fn lost(&self) {
         self.lost.cancelled().await;
+    }
+
+    /// What comes of something that is done on the connection, or an error once that is gone: lapin may leave what was under way
+    /// then without an outcome, for ever.
+    pub(crate) async fn outcome<T>(&self, doing: impl Future<Output = lapin::Result<T>>) -> lapin::Result<T> {
+        let done = self.lost.run_until_cancelled(doing).await;
+        done.unwrap_or_else(|| Err(io::Error::from(io::ErrorKind::ConnectionAborted).into()))
     }
 
     /// Watches the connection until it is gone.

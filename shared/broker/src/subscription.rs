@@ -86,7 +86,7 @@ impl Subscription {
             Source::Queue { name, .. } => format!("the queue {name:?}"),
             Source::Events { .. } => format!("the exchange {EVENTS_EXCHANGE:?}"),
         };
-        let subscribed = self.try_subscribe(session).await;
+        let subscribed = session.outcome(self.try_subscribe(session)).await;
         subscribed.map_err(|error| ConnectError::from_declaration("subscribe to", &described, error))
     }
 
@@ -118,7 +118,7 @@ impl Subscription {
             let delivery = tokio::select! {
                 delivery = running.stream.next() => delivery,
                 () = session.lost() => return,
-                () = self.stop.cancelled() => return running.cancel().await,
+                () = self.stop.cancelled() => return running.cancel(session).await,
             };
             match delivery {
                 Some(Ok(delivery)) => {
@@ -142,15 +142,15 @@ impl Subscription {
 
 impl Running {
     /// Unsubscribes, and gives back what came and was not handed on.
-    async fn cancel(mut self) {
-        let cancelled =
-            self.origin.channel.basic_cancel(self.stream.tag(), BasicCancelOptions::default()).await;
+    async fn cancel(mut self, session: &Session) {
+        let options = BasicCancelOptions::default();
+        let cancelled = session.outcome(self.origin.channel.basic_cancel(self.stream.tag(), options)).await;
         if cancelled.is_err() || !self.origin.settles {
             return;
         }
         while let Some(Ok(delivery)) = self.stream.next().await {
             let options = BasicNackOptions { requeue: true, ..Default::default() };
-            if !matches!(delivery.acker.nack(options).await, Ok(true)) {
+            if !matches!(session.outcome(delivery.acker.nack(options)).await, Ok(true)) {
                 return;
             }
         }
