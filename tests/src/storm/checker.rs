@@ -1,6 +1,6 @@
 //! What must be true of a storm when it is over: the promises, held against what was recorded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use contract::{
     JobId, Message, SubmitJob, Timestamp, Workload,
@@ -59,6 +59,12 @@ impl Record {
             found.into_iter().flatten().map(move |problem| format!("{id}: {problem}"))
         });
         jobs.chain(self.crowds()).collect()
+    }
+
+    /// The jobs that are dead.
+    pub(super) fn dead(&self) -> BTreeSet<JobId> {
+        let dead = self.jobs.iter().filter(|(_, job)| job.view.state == JobState::Dead);
+        dead.map(|(id, _)| id.clone()).collect()
     }
 
     /// Workloads and owners of which more jobs ran at once than may.

@@ -1,6 +1,6 @@
 //! What goes wrong in a storm.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fs::File, io::Write, time::Duration};
 
 use broker::Outgoing;
 use contract::{
@@ -60,6 +60,8 @@ pub(super) struct Scene<'a> {
     pub(super) trainers: &'a [&'static str],
     pub(super) submitted: &'a BTreeMap<JobId, SubmitJob>,
     pub(super) cancelled: &'a mut Vec<JobId>,
+    /// What was done to whom, with the time, for whoever has to find out what came of it.
+    pub(super) diary: &'a mut File,
 }
 
 impl Injury {
@@ -87,6 +89,8 @@ impl Injury {
         let system = &mut *scene.system;
         let target = *scene.programs.choose(random).expect("there are programs");
         let a_while = Duration::from_millis(random.random_range(20..600));
+        writeln!(scene.diary, "{} {} ({target}, {a_while:?})", jiff::Timestamp::now(), self.name())
+            .expect("the diary can be written");
         match self {
             Self::Kill => {
                 system.kill(target).await;

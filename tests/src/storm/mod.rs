@@ -8,10 +8,11 @@ mod record;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs::File,
     time::Duration,
 };
 
-use contract::{JobId, SubmitJob, control::JobState};
+use contract::{JobId, SubmitJob, control::JobState, names::DEAD_LETTERS};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tokio::time::{Instant, sleep};
 
@@ -34,6 +35,8 @@ const CHANGES: [(&str, &str); 6] = [
     ("workloads.step.concurrency", "8"),
     ("owners.ada.concurrency", "3"),
 ];
+/// How often a storm says how far it is.
+const TOLD_EVERY: Duration = Duration::from_secs(20);
 /// How long jobs may take to end once nothing goes wrong any more.
 const AFTERMATH: Duration = Duration::from_secs(240);
 
@@ -70,6 +73,8 @@ pub async fn rage(seed: u64, lasts: Duration) -> Outcome {
 
     let (mut planned, mut submitted, mut cancelled) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     let mut injuries: BTreeMap<&'static str, usize> = BTreeMap::new();
+    let mut diary = File::create(system.path().join("logs/storm.log")).expect("the diary can be written");
+    let mut progress = Progress::new(lasts);
     let ends_at = Instant::now() + lasts;
     while Instant::now() < ends_at {
         for _ in 0..random.random_range(0..3) {
@@ -83,23 +88,50 @@ pub async fn rage(seed: u64, lasts: Duration) -> Outcome {
             trainers: &TRAINERS,
             submitted: &submitted,
             cancelled: &mut cancelled,
+            diary: &mut diary,
         };
         injury.strike(&mut scene, &mut random).await;
+        revive(&mut system);
+        progress.tell(injuries.values().sum(), submitted.len());
         sleep(Duration::from_millis(random.random_range(10..400))).await;
     }
 
-    let unfinished = settle(&system, &submitted).await;
+    let unfinished = settle(&mut system, &submitted).await;
     let cancelled: BTreeSet<JobId> = cancelled.into_iter().collect();
     let record = Record::take(&system, &planned, &cancelled).await;
     let mut broken = record.broken();
     broken.extend(unfinished.into_iter().map(|job| format!("{job}: it has not ended")));
+    let unburied = system.without_dead_letter(record.dead()).await;
+    broken.extend(unburied.into_iter().map(|job| format!("{job}: it is dead and has no dead letter")));
     if broken.is_empty() {
-        system.queues_empty().await;
+        system.queues_empty_but(&[DEAD_LETTERS]).await;
         system.shut_down().await;
     } else {
         system.folder.keep();
     }
     outcome(&planned, &record, injuries, broken)
+}
+
+/// Says now and then how far a storm is.
+struct Progress {
+    began: Instant,
+    lasts: Duration,
+    told: u32,
+}
+
+impl Progress {
+    fn new(lasts: Duration) -> Self {
+        Self { began: Instant::now(), lasts, told: 0 }
+    }
+
+    fn tell(&mut self, injuries: usize, jobs: usize) {
+        let lasted = self.began.elapsed();
+        if TOLD_EVERY * (self.told + 1) <= lasted {
+            self.told += 1;
+            let left = self.lasts.saturating_sub(lasted).as_secs();
+            println!("{:>4} s, {left} left: {injuries} injuries, {jobs} jobs", lasted.as_secs());
+        }
+    }
 }
 
 async fn submit(
@@ -114,8 +146,17 @@ async fn submit(
     planned.insert(job_id, job);
 }
 
+/// Starts what has ended by itself again, as `rekindle up` and systemd do: some jobs take their trainer along.
+fn revive(system: &mut System) {
+    for program in PROGRAMS {
+        if system.process(program).is_gone() {
+            system.relaunch(program);
+        }
+    }
+}
+
 /// Waits until every job has ended, and names those that do not.
-async fn settle(system: &System, submitted: &BTreeMap<JobId, SubmitJob>) -> Vec<JobId> {
+async fn settle(system: &mut System, submitted: &BTreeMap<JobId, SubmitJob>) -> Vec<JobId> {
     let deadline = Instant::now() + AFTERMATH;
     let mut waiting: Vec<JobId> = submitted.keys().cloned().collect();
     loop {
@@ -129,6 +170,7 @@ async fn settle(system: &System, submitted: &BTreeMap<JobId, SubmitJob>) -> Vec<
             return still;
         }
         waiting = still;
+        revive(system);
         sleep(Duration::from_millis(500)).await;
     }
 }
