@@ -13,10 +13,9 @@ pub(crate) const LEVELS: u32 = 22;
 
 const LONGEST: u64 = (1 << LEVELS) - 1;
 
-/// Longer delays than this many ticks, 12.8 s, leave out the three lowest levels, each of which would cost the broker a
-/// write: 200 ms are little beside them.
-const FINE: u64 = 512;
-const COARSE: u64 = 8;
+/// Of longer delays, only so many binary digits are kept: each further level that a message waits in costs the broker a
+/// write, and a sixty-fourth more is little.
+const DIGITS: u32 = 7;
 
 /// Where a delayed message starts, and with which key.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,8 +26,8 @@ pub(crate) struct Route {
     pub(crate) routing_key: String,
 }
 
-/// The way through the levels that takes `delay`, rounded up to 25 ms, or to 200 ms where it is long; `None` when there is nothing to wait for.
-/// Longer delays than all levels together are cut to that.
+/// The way through the levels that takes `delay`, rounded up to 25 ms, or to a sixty-fourth more where that is longer;
+/// `None` when there is nothing to wait for. Longer delays than all levels together are cut to that.
 pub(crate) fn route(delay: Duration, target: &str) -> Option<Route> {
     let ticks = ticks(delay);
     let level = ticks.checked_ilog2()?;
@@ -59,8 +58,8 @@ pub(crate) fn wait(level: u32) -> Duration {
 fn ticks(delay: Duration) -> u64 {
     let ticks = delay.as_nanos().div_ceil(TICK.as_nanos());
     let ticks = u64::try_from(ticks).unwrap_or(LONGEST);
-    let rounded = if ticks <= FINE { ticks } else { ticks.div_ceil(COARSE).saturating_mul(COARSE) };
-    rounded.min(LONGEST)
+    let unit = 1 << (u64::BITS - ticks.leading_zeros()).saturating_sub(DIGITS);
+    ticks.div_ceil(unit).saturating_mul(unit).min(LONGEST)
 }
 
 #[cfg(test)]
@@ -77,20 +76,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn levels_add_up_to_the_delay_rounded_up(millis in 1_u64..28 * 3_600 * 1_000) {
+        fn levels_add_up_to_the_delay_or_a_little_more(millis in 1_u64..28 * 3_600 * 1_000) {
             let delay = Duration::from_millis(millis);
             let route = route(delay, "work.classifier.t4.spot").expect("there is something to wait for");
 
-            let unit = if millis <= 12_800 { 25 } else { 200 };
-            prop_assert_eq!(waited(&route), Duration::from_millis(millis.div_ceil(unit) * unit));
+            let rounded_up = waited(&route).checked_sub(delay).expect("it is never too short");
+            prop_assert!(rounded_up < Duration::from_millis(25).max(delay / 64), "{:?}", rounded_up);
             prop_assert_eq!(target(&route.routing_key), "work.classifier.t4.spot");
         }
 
         #[test]
-        fn rounding_costs_25_ms_or_a_fiftieth(millis in 1_u64..24 * 3_600 * 1_000) {
-            let delay = Duration::from_millis(millis);
-            let late = waited(&route(delay, "t").expect("there is something to wait for")) - delay;
-            prop_assert!(late < Duration::from_millis(25).max(delay / 50), "{:?}", late);
+        fn no_message_waits_in_more_than_seven_levels(millis in 1_u64..28 * 3_600 * 1_000) {
+            let route = route(Duration::from_millis(millis), "t").expect("there is something to wait for");
+            prop_assert!(route.routing_key.matches('1').count() <= 7, "{}", route.routing_key);
         }
 
         #[test]
