@@ -105,18 +105,6 @@ impl System {
         .await;
     }
 
-    /// Waits until consumers of a queue hold so many messages that they have not settled.
-    pub async fn unacknowledged(&self, queue: &str, count: u64) {
-        wait_for(&format!("{count} unacknowledged messages of {queue}"), async || {
-            let queues = self.home().queues().await;
-            queues
-                .iter()
-                .any(|state| state.name == queue && state.messages_unacknowledged == count)
-                .then_some(())
-        })
-        .await;
-    }
-
     /// Puts text straight into a queue, as a client that knows nothing of the contract might.
     pub async fn put(&self, queue: &str, text: &str) {
         let management = self.home().management();

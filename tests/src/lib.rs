@@ -1,6 +1,7 @@
 //! What the system tests share: a whole Rekindle for each test, the step workload whose weights remember every step,
 //! and the means to disturb it all.
 
+mod claims;
 mod clean;
 mod config;
 mod duplicator;
@@ -19,6 +20,7 @@ pub mod storm;
 mod system;
 mod wait;
 
+pub use claims::Claims;
 pub use clean::RefusedMessage;
 pub use duplicator::Duplicator;
 pub use full_disk::FullDisk;

@@ -4,7 +4,7 @@ use contract::{
     FailureClass,
     control::{Charge, JobState},
 };
-use system_tests::{Hold, How, Program, StepParams, System};
+use system_tests::{Claims, Hold, How, Program, StepParams, System};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_a_step() {
@@ -55,9 +55,10 @@ async fn killed_between_its_claim_and_its_acknowledgement() {
     system.state(&second, JobState::Offered).await;
 
     // With the scheduler asleep, the trainer takes the second offer and waits for the answer to its claim.
+    let claims = Claims::listen(&system).await;
     system.process("scheduler").pause();
     hold.release();
-    system.unacknowledged("work.step.cpu.on-demand", 1).await;
+    claims.heard(&system, &second).await;
     system.process("host-0").pause();
     system.process("scheduler").resume();
     system.state(&second, JobState::Running).await;
