@@ -6,6 +6,8 @@ mod backoff;
 mod bare;
 mod checkpoint;
 mod decisions;
+mod dit_step;
+mod dit_twin;
 mod figures;
 mod machine;
 mod pytorch;
@@ -18,7 +20,8 @@ mod up;
 use anyhow::bail;
 
 /// What can be measured, in the order of the page.
-const SECTIONS: [&str; 7] = ["throughput", "decisions", "backoff", "recovery", "up", "checkpoint", "step"];
+const SECTIONS: [&str; 9] =
+    ["throughput", "decisions", "backoff", "recovery", "up", "checkpoint", "step", "dit-twin", "dit-step"];
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -37,6 +40,8 @@ async fn main() -> anyhow::Result<()> {
                 "up" => up::measure().await?,
                 "checkpoint" => checkpoint::measure().await?,
                 "step" => step::measure()?,
+                "dit-twin" => dit_twin::measure()?,
+                "dit-step" => dit_step::measure()?,
                 _ => unreachable!("sections are matched by name above"),
             };
             println!("{table}");

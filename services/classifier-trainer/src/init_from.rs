@@ -6,7 +6,9 @@ use contract::Failure;
 use tch::{Tensor, no_grad};
 use torch::{find_below, read_tensors};
 
-use crate::{ResNet, failure};
+use training::of_tensor_file;
+
+use crate::ResNet;
 
 /// How many names a message shows.
 const NAMED: usize = 5;
@@ -19,7 +21,7 @@ const NAMED: usize = 5;
 /// read.
 pub(crate) fn load(model: &ResNet, given: &str, roots: &[PathBuf]) -> Result<String, Failure> {
     let path = find_below(given, roots).map_err(|error| Failure::permanent(format!("init_from: {error}")))?;
-    let mut file = read_tensors(&path).map_err(failure::of_tensor_file)?;
+    let mut file = read_tensors(&path).map_err(of_tensor_file)?;
     // torchvision counts batches there; nothing depends on it.
     file.tensors.retain(|name, _| !name.ends_with(".num_batches_tracked"));
 

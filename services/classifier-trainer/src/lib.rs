@@ -3,17 +3,11 @@
 //! `train` is the loop, from top to bottom; what it calls stands beside it. A run that is stopped at any step and
 //! resumed ends with the same bytes as one that was not.
 
-mod attempt;
 mod checkpoint;
-mod data;
-mod failure;
 mod history;
 mod init_from;
-mod ladder;
-mod memory;
 mod model;
 mod outcome;
-mod pace;
 mod pictures;
 mod plan;
 mod state;
@@ -23,12 +17,22 @@ mod validation;
 
 use std::sync::Arc;
 
-use contract::{Workload, classifier, events::RunResult};
+use contract::{
+    Failure, Workload,
+    classifier::{self, ClassifierParams},
+    events::RunResult,
+    params::WorkloadParams,
+};
+use training::{DeviceMemory, Ladder, LeastPart, Memory, attempt};
 use worker::{Control, Run, RunError, Trainer};
 
-pub use memory::{Demand, DeviceMemory, Memory, Work};
+use plan::FEWEST_IMAGES;
+
 pub use model::{ResNet, ResNetConfig};
 pub use step::{StepOptions, StepOutcome, train_step};
+
+/// Batch normalisation takes its statistics from what goes through together.
+const LEAST_PART: LeastPart = LeastPart { images: FEWEST_IMAGES, reason: "and batch normalisation needs 2" };
 
 /// The trainer.
 #[derive(Debug, Clone)]
@@ -53,6 +57,9 @@ impl Trainer for Classifier {
     }
 
     fn run(&self, run: &Run, control: &mut dyn Control) -> Result<RunResult, RunError> {
-        attempt::run(run, self.threads, &*self.memory, control)
+        let params = ClassifierParams::parse(&run.grant.params)
+            .map_err(|error| Failure::permanent(error.to_string()))?;
+        let ladder = Ladder::new(&*self.memory, params.batch_size, params.accumulation, LEAST_PART);
+        attempt(&ladder, control, |control| train::train(run, &params, self.threads, &ladder, control))
     }
 }

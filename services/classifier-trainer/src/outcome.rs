@@ -9,12 +9,11 @@ use torch::{
     images::{CHANNEL_MEAN, CHANNEL_STD},
     write_tensors,
 };
+use training::{Pace, pictures::keep_picture, transient};
 use worker::{Control, RunError};
 
 use crate::{
-    failure::transient,
     history::best_epoch,
-    pace::Pace,
     pictures::{draw_confusion, draw_curves},
     state::State,
     train::Task,
@@ -84,18 +83,6 @@ fn export(task: &Task<'_>, state: &State, best: usize, path: &Path) -> Result<()
     write_tensors(path, &tensors, &text.to_string()).map_err(transient)
 }
 
-/// A picture that cannot be drawn is a pity, and no reason to train again.
-fn keep_picture(path: &Path, drawn: anyhow::Result<()>, control: &mut dyn Control) -> Result<(), RunError> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    match drawn {
-        Ok(()) => control.artifact(&name, path),
-        Err(error) => {
-            control.note(format!("{name} could not be drawn: {error:#}"));
-            Ok(())
-        }
-    }
-}
-
 fn metrics(task: &Task<'_>, state: &State, best: usize, pace: &Pace) -> BTreeMap<String, f64> {
     let last = state.history.last().expect("a run has at least one epoch");
     let mut metrics = last.by_name();
@@ -104,6 +91,7 @@ fn metrics(task: &Task<'_>, state: &State, best: usize, pace: &Pace) -> BTreeMap
     metrics.insert("epochs".into(), state.history.len() as f64);
     metrics.insert("unreadable_images".into(), task.images.unreadable as f64);
     metrics.extend(task.ladder.memory.peak_mib().map(|mib| ("peak_memory_mib".into(), mib as f64)));
-    metrics.extend(pace.images_per_second(&task.plan).map(|speed| ("images_per_second".into(), speed)));
+    let speed = pace.steps_per_second().map(|steps| steps * task.plan.batch_size as f64);
+    metrics.extend(speed.map(|speed| ("images_per_second".into(), speed)));
     metrics
 }

@@ -2,7 +2,6 @@
 
 mod confusion;
 mod curves;
-mod style;
 
 pub(crate) use confusion::draw_confusion;
 pub(crate) use curves::draw_curves;

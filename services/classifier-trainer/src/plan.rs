@@ -11,11 +11,6 @@ use crate::{
 /// The fewest images that batch normalisation takes its statistics from.
 pub(crate) const FEWEST_IMAGES: u64 = 2;
 
-/// How many images the largest of so many parts of a batch has.
-pub(crate) fn images_of_part(batch_size: u64, parts: u32) -> u64 {
-    batch_size.div_ceil(parts.into())
-}
-
 /// The numbers of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Plan {
@@ -86,6 +81,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use contract::FailureClass;
+    use contract::params::WorkloadParams;
     use serde_json::json;
 
     use super::*;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use contract::classifier::{ClassifierParams, Precision as PrecisionParam};
+use contract::classifier::ClassifierParams;
 use tch::{Device, Kind, Tensor};
-use torch::{AdamW, AdamWOptions, Kept, Precision};
+use torch::{AdamW, AdamWOptions, Kept, cpu_copy};
+use training::precision;
 
 use crate::{ResNet, ResNetConfig, StepOutcome, history::EpochFigures};
 
@@ -34,10 +35,7 @@ pub(crate) struct State {
 impl State {
     /// The state before the first step.
     pub(crate) fn fresh(params: &ClassifierParams, classes: usize, threads: u32, device: Device) -> Self {
-        let precision = match params.precision {
-            PrecisionParam::Fp32 => Precision::Fp32,
-            PrecisionParam::Bf16 => Precision::Bf16,
-        };
+        let precision = precision(params.precision);
         let config = ResNetConfig { arch: params.arch, stem: params.stem, classes, precision };
         let model = ResNet::new(config, device, params.seed);
         let options = AdamWOptions { weight_decay: params.weight_decay, ..AdamWOptions::default() };
@@ -79,9 +77,4 @@ impl State {
     pub(crate) fn model_copy(&self) -> BTreeMap<String, Tensor> {
         self.model.tensors().into_iter().map(|(name, tensor)| (name, cpu_copy(&tensor))).collect()
     }
-}
-
-/// A copy in main memory, laid out as it is.
-pub(crate) fn cpu_copy(tensor: &Tensor) -> Tensor {
-    tensor.detach().internal_to_copy((tensor.kind(), Device::Cpu), false)
 }

@@ -2,8 +2,9 @@
 
 use tch::{Kind, Reduction, Tensor};
 use torch::{AdamW, Mode, accumulate, clip_divisor, gradient_norm, gradients};
+use training::Work;
 
-use crate::{ResNet, memory::Work};
+use crate::ResNet;
 
 /// How a step is taken.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -3,28 +3,26 @@
 use std::time::Instant;
 
 use contract::{
-    Failure, StopCause, checkpoints::CheckpointRole, classifier::ClassifierParams, events::RunResult,
+    Failure, StopCause,
+    checkpoints::CheckpointRole,
+    classifier::{Augment as AugmentParam, ClassifierParams},
+    events::RunResult,
     lease::Progress,
 };
 use tch::Device;
 use torch::{
     beside,
-    images::{Batch, TrainBatches, ValBatches},
+    images::{Augment, Batch, Fit, Scale, TrainBatches, ValBatches},
     use_threads,
 };
+use training::{Identity, Images, Ladder, Pace, Source, Work, diverged, transient};
 use worker::{Control, Run, RunError};
 
 use crate::{
-    checkpoint::Identity,
-    data::{self, Images},
-    failure::transient,
+    checkpoint::{restore, snapshot},
     history::{EpochFigures, best_epoch},
-    init_from,
-    ladder::Ladder,
-    memory::Work,
-    outcome,
-    pace::Pace,
-    plan::{Plan, images_of_part},
+    init_from, outcome,
+    plan::Plan,
     state::State,
     step::{StepOutcome, study},
     validation::{Validation, validate},
@@ -37,7 +35,7 @@ pub(crate) struct Task<'a> {
     pub(crate) images: &'a Images,
     pub(crate) plan: Plan,
     pub(crate) ladder: &'a Ladder<'a>,
-    identity: Identity,
+    identity: Identity<ClassifierParams>,
     device: Device,
 }
 
@@ -52,7 +50,8 @@ pub(crate) fn train(
     ladder: &Ladder<'_>,
     control: &mut dyn Control,
 ) -> Result<RunResult, RunError> {
-    let images = data::open(params, &run.data_roots, control, |control| {
+    let augment = augment(params.augment);
+    let images = Images::open(&source(params, augment), &run.data_roots, control, |control| {
         control.report(Progress { step: resumed_from(run), ..Progress::default() });
         control.stop().map_or(Ok(()), |cause| Err(RunError::Stopped(cause)))
     })?;
@@ -64,7 +63,6 @@ pub(crate) fn train(
     let mut state = task.begin(threads, control)?;
     use_threads(state.threads);
 
-    let augment = data::augment(params.augment);
     let batch_size = plan.batch_size as usize;
     let mut batches = TrainBatches::new(&images.train, augment, params.image_size, batch_size, params.seed);
     let mut prepared = None;
@@ -86,8 +84,8 @@ pub(crate) fn train(
         prepared = next_batch;
         state.advance(step?);
 
-        pace.step_done(&state, started);
-        if pace.loss.is_some_and(|loss| !loss.is_finite()) {
+        pace.step_done(state.step, state.loss.as_ref(), started);
+        if pace.is_lost() {
             return Err(task.diverged(&state).into());
         }
         control.report(task.progress(&state, &pace));
@@ -107,7 +105,7 @@ impl Task<'_> {
     fn begin(&self, threads: u32, control: &mut dyn Control) -> Result<State, RunError> {
         let mut state = State::fresh(self.params, self.images.classes.len(), threads, self.device);
         if let Some(resume) = &self.run.resume {
-            let saved = self.identity.restore(&resume.path, &mut state)?;
+            let saved = restore(&self.identity, &resume.path, &mut state)?;
             if self.run.grant.micro_batches.is_none() {
                 self.ladder.at_least(saved);
             }
@@ -134,7 +132,7 @@ impl Task<'_> {
         loop {
             let options = self.plan.step_options(state.step, self.ladder.parts());
             let studied = self.ladder.within(|| {
-                let (images, labels) = batch.to_device(self.device); // (N, 3, H, W), (N)
+                let (images, labels) = batch.to_device(self.device, Scale::ImageNet); // (N, 3, H, W), (N)
                 let about_to = |work, images| self.ladder.about_to(state.step, work, images);
                 study(&state.model, state.optimizer.parameters(), &images, &labels, &options, about_to)
             });
@@ -192,7 +190,7 @@ impl Task<'_> {
         if !state.is_finite() {
             return Err(self.diverged(state));
         }
-        control.checkpoint(self.identity.snapshot(state, self.ladder.parts(), role));
+        control.checkpoint(snapshot(&self.identity, state, self.ladder.parts(), role));
         Ok(())
     }
 
@@ -219,7 +217,7 @@ impl Task<'_> {
     ) -> Result<Validation, RunError> {
         loop {
             // Without gradients, a batch takes less memory than a part of one with them.
-            let batch_size = images_of_part(self.plan.batch_size, self.ladder.parts());
+            let batch_size = self.ladder.images_of_part();
             let batches = ValBatches::new(&self.images.val, self.params.image_size, batch_size as usize);
             let judged = self.ladder.within(|| {
                 validate(&state.model, &batches, self.params.label_smoothing, || {
@@ -238,14 +236,7 @@ impl Task<'_> {
 
     fn diverged(&self, state: &State) -> Failure {
         let lr = self.plan.step_options(state.step.saturating_sub(1), 1).lr;
-        let (step, from) = (state.step, resumed_from(self.run));
-        Failure::diverged(
-            from,
-            format!(
-                "the loss is not a number any more at step {step}, with a learning rate of {lr:.3e} and gone on from \
-                 step {from}; a smaller lr, a longer warm-up or clipping may help"
-            ),
-        )
+        diverged(state.step, resumed_from(self.run), lr)
     }
 
     fn progress(&self, state: &State, pace: &Pace) -> Progress {
@@ -259,6 +250,27 @@ impl Task<'_> {
             peak_memory_mib: self.ladder.memory.peak_mib(),
             ..Progress::default()
         }
+    }
+}
+
+fn source(params: &ClassifierParams, augment: Augment) -> Source<'_> {
+    Source {
+        folder: &params.data,
+        val_split: params.val_split,
+        max_unreadable: params.max_unreadable,
+        several_classes: true,
+        train: augment.fit(params.image_size),
+        val: Fit::Square(params.image_size),
+    }
+}
+
+/// The contract's word for how much images are changed, as the image code knows it.
+fn augment(param: AugmentParam) -> Augment {
+    match param {
+        AugmentParam::None => Augment::None,
+        AugmentParam::Light => Augment::Light,
+        AugmentParam::Medium => Augment::Medium,
+        AugmentParam::Strong => Augment::Strong,
     }
 }
 

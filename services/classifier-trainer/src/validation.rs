@@ -1,10 +1,14 @@
 //! Judging a model by images it has not learned from.
 
 use tch::{Reduction, Tensor, no_grad};
-use torch::{Mode, images::ValBatches};
+use torch::{
+    Mode,
+    images::{Scale, ValBatches},
+};
+use training::transient;
 use worker::RunError;
 
-use crate::{ResNet, failure::transient, step::cross_entropy};
+use crate::{ResNet, step::cross_entropy};
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +37,7 @@ pub(crate) fn validate(
     let device = model.tensors()["fc.bias"].device();
     for batch in batches.iter() {
         meanwhile()?;
-        let (images, labels) = batch.map_err(transient)?.to_device(device);
+        let (images, labels) = batch.map_err(transient)?.to_device(device, Scale::ImageNet);
         let (batch_loss, predicted) = no_grad(|| {
             let logits = model.forward(&images, Mode::Eval);
             let loss = cross_entropy(&logits, &labels, label_smoothing, Reduction::Sum);

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     artifacts, cancel, checkpoints, completions, cost, drain, estimate, logs, ls, pause, resume, retry, rm,
-    show, submit, sweep, up, watch,
+    sample, show, submit, sweep, up, watch,
 };
 
 /// Trains image models on the GPUs you have, and finishes what it starts.
@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Checkpoints(checkpoints::Arguments),
     /// List and fetch the models, pictures and tables that a job left.
     Artifacts(artifacts::Arguments),
+    /// Generate images from a checkpoint of a `dit` job.
+    Sample(sample::Arguments),
     /// Submit, show, cancel, resume and draw sweeps: many jobs that differ in their parameters.
     #[command(subcommand)]
     Sweep(sweep::Arguments),

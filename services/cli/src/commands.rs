@@ -16,6 +16,7 @@ pub(crate) mod pause;
 pub(crate) mod resume;
 pub(crate) mod retry;
 pub(crate) mod rm;
+pub(crate) mod sample;
 mod selection;
 pub(crate) mod show;
 pub(crate) mod submit;
@@ -48,6 +49,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Rm(arguments) => rm::run(&arguments, &context()?).await,
         Command::Checkpoints(arguments) => checkpoints::run(&arguments, &context()?).await,
         Command::Artifacts(arguments) => artifacts::run(&arguments, &context()?).await,
+        Command::Sample(arguments) => sample::run(arguments, &context()?).await,
         Command::Sweep(arguments) => sweep::run(arguments, &context()?).await,
         Command::Workers => workers::run(&context()?).await,
         Command::Drain(arguments) => drain::run(arguments, &context()?).await,

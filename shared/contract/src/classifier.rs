@@ -2,7 +2,8 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+
+use crate::params::{ParamsError, Precision, WorkloadParams, is_up_to, right};
 
 /// The workload's name.
 pub const WORKLOAD: &str = "classifier";
@@ -112,105 +113,37 @@ pub enum Augment {
     Strong,
 }
 
-/// The arithmetic of forward and backward; weights and optimiser state are always fp32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// 32-bit floats.
-    #[default]
-    Fp32,
-    /// bfloat16 where it is safe.
-    Bf16,
-}
-
-/// Parameters that do not change what is computed. The data counts by its content, not by its path.
-const IMMATERIAL: [&str; 3] = ["data", "max_unreadable", "checkpoint_every_steps"];
-
-/// In what two runs' parameters, defaults included, differ so that neither goes on from the other's checkpoints:
-/// `lr was 0.001 and is 0.01`.
-pub fn material_differences(then: &Map<String, Value>, now: &Map<String, Value>) -> Vec<String> {
-    let mut names: Vec<&String> = then.keys().chain(now.keys()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let material = names.into_iter().filter(|name| !IMMATERIAL.contains(&name.as_str()));
-    let shown = |params: &Map<String, Value>, name: &str| {
-        params.get(name).map_or("not set".to_owned(), Value::to_string)
-    };
-    let differing = material.map(|name| (name, shown(then, name), shown(now, name)));
-    differing
-        .filter(|(_, then, now)| then != now)
-        .map(|(name, then, now)| format!("{name} was {then} and is {now}"))
-        .collect()
-}
-
-/// A parameter that is missing, misspelt or out of range.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("params: {0}")]
-pub struct ParamsError(String);
-
-impl ClassifierParams {
-    /// Reads and checks the parameters of a submission.
-    ///
-    /// # Errors
-    /// Names the parameter, what it holds and what it may hold.
-    pub fn parse(params: &Map<String, Value>) -> Result<Self, ParamsError> {
-        let parsed: Self = serde_json::from_value(Value::Object(params.clone()))
-            .map_err(|error| ParamsError(error.to_string()))?;
-        parsed.validate()?;
-        Ok(parsed)
-    }
-
-    /// The parameters by name, defaults included.
-    pub fn by_name(&self) -> Map<String, Value> {
-        match serde_json::to_value(self) {
-            Ok(Value::Object(params)) => params,
-            _ => unreachable!("parameters are read from a JSON object"),
-        }
-    }
+impl WorkloadParams for ClassifierParams {
+    const WORKLOAD: &'static str = WORKLOAD;
+    const IMMATERIAL: &'static [&'static str] = &["data", "max_unreadable", "checkpoint_every_steps"];
 
     fn validate(&self) -> Result<(), ParamsError> {
-        let wrong = |name: &str, given: &dyn std::fmt::Display, right: &str| {
-            Err(ParamsError(format!("{name} is {given}; it takes {right}")))
-        };
-        let at_least_zero = |x: f64| x.is_finite() && 0.0 <= x;
-
-        if self.data.is_empty() {
-            return wrong("data", &"empty", "the path of a folder with one folder of images a class");
-        }
-        if !(1..=10_000).contains(&self.epochs) {
-            return wrong("epochs", &self.epochs, "1 to 10,000");
-        }
-        if !(1..=65_536).contains(&self.batch_size) {
-            return wrong("batch_size", &self.batch_size, "1 to 65,536");
-        }
-        if self.accumulation == 0 || !self.batch_size.is_multiple_of(self.accumulation) {
-            return wrong("accumulation", &self.accumulation, "a divisor of batch_size");
-        }
-        if !(self.lr.is_finite() && 0.0 < self.lr && self.lr <= 10.0) {
-            return wrong("lr", &self.lr, "more than 0, at most 10");
-        }
-        if !(at_least_zero(self.weight_decay) && self.weight_decay <= 10.0) {
-            return wrong("weight_decay", &self.weight_decay, "0 to 10");
-        }
-        if !at_least_zero(self.warmup_epochs) || f64::from(self.epochs) < self.warmup_epochs {
-            return wrong("warmup_epochs", &self.warmup_epochs, "0 to the number of epochs");
-        }
-        if !at_least_zero(self.clip_norm) {
-            return wrong("clip_norm", &self.clip_norm, "0 (off) or more");
-        }
-        if !(at_least_zero(self.label_smoothing) && self.label_smoothing < 1.0) {
-            return wrong("label_smoothing", &self.label_smoothing, "0 to less than 1");
-        }
-        if !(8..=1024).contains(&self.image_size) {
-            return wrong("image_size", &self.image_size, "8 to 1,024 pixels");
-        }
-        if !(self.val_split.is_finite() && 0.0 < self.val_split && self.val_split < 1.0) {
-            return wrong("val_split", &self.val_split, "more than 0, less than 1");
-        }
-        if !(at_least_zero(self.max_unreadable) && self.max_unreadable <= 1.0) {
-            return wrong("max_unreadable", &self.max_unreadable, "0 to 1");
-        }
-        Ok(())
+        let epochs = f64::from(self.epochs);
+        right(
+            !self.data.is_empty(),
+            "data",
+            "empty",
+            "the path of a folder with one folder of images a class",
+        )?;
+        right((1..=10_000).contains(&self.epochs), "epochs", self.epochs, "1 to 10,000")?;
+        right((1..=65_536).contains(&self.batch_size), "batch_size", self.batch_size, "1 to 65,536")?;
+        let divides = self.accumulation != 0 && self.batch_size.is_multiple_of(self.accumulation);
+        right(divides, "accumulation", self.accumulation, "a divisor of batch_size")?;
+        right(0.0 < self.lr && self.lr <= 10.0, "lr", self.lr, "more than 0, at most 10")?;
+        right(is_up_to(10.0, self.weight_decay), "weight_decay", self.weight_decay, "0 to 10")?;
+        right(
+            is_up_to(epochs, self.warmup_epochs),
+            "warmup_epochs",
+            self.warmup_epochs,
+            "0 to the number of epochs",
+        )?;
+        right(is_up_to(f64::MAX, self.clip_norm), "clip_norm", self.clip_norm, "0 (off) or more")?;
+        let smooths = is_up_to(1.0, self.label_smoothing) && self.label_smoothing < 1.0;
+        right(smooths, "label_smoothing", self.label_smoothing, "0 to less than 1")?;
+        right((8..=1024).contains(&self.image_size), "image_size", self.image_size, "8 to 1,024 pixels")?;
+        let splits = 0.0 < self.val_split && self.val_split < 1.0;
+        right(splits, "val_split", self.val_split, "more than 0, less than 1")?;
+        right(is_up_to(1.0, self.max_unreadable), "max_unreadable", self.max_unreadable, "0 to 1")
     }
 }
 

@@ -4,8 +4,8 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Value, json};
 
 use crate::{
-    JobAccepted, Message, Refused, SubmitJob, checkpoints, classifier::ClassifierParams, control, events,
-    lease, sweep,
+    JobAccepted, Message, Refused, SubmitJob, checkpoints, classifier::ClassifierParams, control,
+    dit::DitParams, events, lease, sweep,
 };
 
 /// One message's schema.
@@ -110,6 +110,11 @@ pub fn messages() -> Vec<MessageSchema> {
 /// The schema of the `classifier` workload's parameters.
 pub fn classifier_params() -> Value {
     root::<ClassifierParams>()
+}
+
+/// The schema of the `dit` workload's parameters.
+pub fn dit_params() -> Value {
+    root::<DitParams>()
 }
 
 fn of<M: Message>() -> MessageSchema {

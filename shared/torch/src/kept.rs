@@ -1,6 +1,6 @@
-//! A copy of tensors that they can be put back to.
+//! Copies of tensors.
 
-use tch::{Tensor, no_grad};
+use tch::{Device, Tensor, no_grad};
 
 use crate::native;
 
@@ -28,6 +28,11 @@ impl Kept {
     pub fn put_back(&mut self) {
         no_grad(|| native::copy(&mut self.live, &self.copies));
     }
+}
+
+/// A copy in main memory, laid out as it is.
+pub fn cpu_copy(tensor: &Tensor) -> Tensor {
+    tensor.detach().internal_to_copy((tensor.kind(), Device::Cpu), false)
 }
 
 #[cfg(test)]

@@ -98,9 +98,10 @@ impl Linear {
         }
     }
 
-    /// (N, input) to (N, output).
+    /// (…, input) to (…, output), in the kind of what it is given.
     pub fn forward(&self, input: &Tensor) -> Tensor {
-        input.linear(&self.weight, Some(&self.bias))
+        let kind = input.kind();
+        input.linear(&self.weight.to_kind(kind), Some(&self.bias.to_kind(kind)))
     }
 }
 

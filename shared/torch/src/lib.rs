@@ -2,6 +2,7 @@
 
 mod adamw;
 mod device_memory;
+mod ema;
 mod gradients;
 pub mod images;
 mod kept;
@@ -16,8 +17,9 @@ mod tensor_file;
 
 pub use adamw::{AdamW, AdamWOptions};
 pub use device_memory::{drop_cache, peak_mib, reset_peak};
+pub use ema::Ema;
 pub use gradients::{accumulate, clip_divisor, gradient_norm, gradients};
-pub use kept::Kept;
+pub use kept::{Kept, cpu_copy};
 pub use layers::{BatchNorm2d, Conv2d, Linear, Mode, Precision, channels_last};
 pub use memory::cache_budget;
 pub use roots::{RootError, find_below};

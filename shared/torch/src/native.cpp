@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_copy.h>
+#include <ATen/ops/_foreach_lerp.h>
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/as_strided.h>
@@ -99,6 +100,19 @@ char *rekindle_copy(at::Tensor *const *to, at::Tensor *const *from, size_t count
   return caught([&] {
     auto targets = list(to, count);
     at::_foreach_copy_(targets, list(from, count));
+  });
+}
+
+char *rekindle_lerp(at::Tensor *const *averages, at::Tensor *const *tensors, size_t count, double weight) {
+  return caught([&] { at::_foreach_lerp_(flat(list(averages, count)), flat(list(tensors, count)), weight); });
+}
+
+// Draws from a generator of its own, so that runs beside each other do not draw from one.
+char *rekindle_fill_normal(at::Tensor *numbers, uint64_t seed) {
+  return caught([&] {
+    auto generator = at::globalContext().defaultGenerator(numbers->device()).clone();
+    generator.set_current_seed(seed);
+    numbers->normal_(0, 1, generator);
   });
 }
 

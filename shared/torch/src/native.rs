@@ -15,6 +15,13 @@ unsafe extern "C" {
         count: usize,
     ) -> *mut c_char;
     fn rekindle_copy(to: *const *const C_tensor, from: *const *const C_tensor, count: usize) -> *mut c_char;
+    fn rekindle_lerp(
+        averages: *const *const C_tensor,
+        tensors: *const *const C_tensor,
+        count: usize,
+        weight: f64,
+    ) -> *mut c_char;
+    fn rekindle_fill_normal(numbers: *mut C_tensor, seed: u64) -> *mut c_char;
     fn rekindle_drop_gpu_cache() -> *mut c_char;
     fn rekindle_reset_gpu_peak(device: i8) -> *mut c_char;
     fn rekindle_gpu_peak(device: i8, bytes: *mut i64) -> *mut c_char;
@@ -77,6 +84,20 @@ pub(crate) fn copy(to: &mut [Tensor], from: &[Tensor]) {
     let (to, from) = (pointers(to), pointers(from));
     // SAFETY: both lists hold `len` live tensors; the targets are exclusively borrowed.
     unwrap(unsafe { rekindle_copy(to.as_ptr(), from.as_ptr(), to.len()) });
+}
+
+/// Moves each of `averages` towards its own of `tensors`, by this share of the way.
+pub(crate) fn lerp(averages: &mut [Tensor], tensors: &[Tensor], weight: f64) {
+    assert_eq!(averages.len(), tensors.len(), "each average follows one tensor");
+    let (averages, tensors) = (pointers(averages), pointers(tensors));
+    // SAFETY: both lists hold `len` live tensors; the averages are exclusively borrowed.
+    unwrap(unsafe { rekindle_lerp(averages.as_ptr(), tensors.as_ptr(), averages.len(), weight) });
+}
+
+/// Fills a tensor with normally distributed numbers that depend on the seed alone.
+pub(crate) fn fill_normal(numbers: &mut Tensor, seed: u64) {
+    // SAFETY: the tensor is live and exclusively borrowed.
+    unwrap(unsafe { rekindle_fill_normal(numbers.as_mut_ptr(), seed) });
 }
 
 /// Gives back what the GPU's allocator keeps and nobody uses; nothing where there is no GPU.

@@ -2,6 +2,9 @@
 
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
+use tch::{Device, Kind, Tensor};
+
+use crate::native;
 
 /// What random numbers are drawn for. Each purpose has numbers of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,8 +15,14 @@ pub enum Purpose {
     Order,
     /// How one image is changed.
     Augmentation,
-    /// The noise of a diffusion step.
+    /// The noise that an image is mixed with in a step.
     Noise,
+    /// How far each image of a step is on its way from noise, and whose class is kept from the network.
+    Time,
+    /// The noise that images are validated with.
+    Validation,
+    /// The noise that a sample begins as.
+    Sample,
 }
 
 /// Random numbers for one purpose at one place, such as an epoch and an image.
@@ -48,6 +57,14 @@ pub fn normal(random: &mut ChaCha8Rng, count: usize) -> Vec<f32> {
 /// Numbers from 0 to less than 1.
 pub fn uniform(random: &mut ChaCha8Rng, count: usize) -> Vec<f32> {
     (0..count).map(|_| random.random()).collect()
+}
+
+/// Normally distributed numbers of this shape, drawn on `device`. They depend on the key and, in their last bits at
+/// least, on the kind of device.
+pub fn normal_on(device: Device, shape: &[i64], seed: u64, purpose: Purpose, place: (u64, u64)) -> Tensor {
+    let mut numbers = Tensor::empty(shape, (Kind::Float, device));
+    native::fill_normal(&mut numbers, keyed(seed, purpose, place).random());
+    numbers
 }
 
 /// A name as a number that depends on nothing else: FNV-1a, and a last mixing (splitmix64), because FNV's high bits

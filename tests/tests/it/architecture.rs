@@ -19,7 +19,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("worker", &["contract", "policy", "broker", "checkpoints", "settings", "telemetry"]),
     ("scheduler", &["contract", "policy", "broker", "settings", "telemetry"]),
     ("checkpoint-store", &["contract", "broker", "checkpoints", "settings", "telemetry"]),
-    ("classifier-trainer", &["contract", "worker", "settings", "telemetry", "torch"]),
+    ("training", &["contract", "worker", "torch"]),
+    ("local-worker", &["contract", "worker"]),
+    ("classifier-trainer", &["contract", "worker", "settings", "telemetry", "torch", "training"]),
+    ("dit-trainer", &["contract", "worker", "settings", "telemetry", "torch", "training"]),
     ("cli", &["contract", "policy", "broker", "local-broker", "checkpoints", "settings", "telemetry"]),
 ];
 
@@ -30,7 +33,7 @@ const OBSERVERS: &[&str] = &["system-tests", "bench"];
 const DOORS: &[(&str, &[&str])] = &[
     ("lapin", &["broker", "bench"]),
     ("object_store", &["checkpoints"]),
-    ("tch", &["torch", "classifier-trainer", "bench"]),
+    ("tch", &["torch", "training", "classifier-trainer", "dit-trainer", "bench"]),
     ("rusqlite", &["scheduler"]),
     ("config", &["settings"]),
     ("tracing-subscriber", &["telemetry"]),

@@ -11,7 +11,7 @@ use plotters::{
     },
 };
 
-use super::style::{GRID, INK, TRAIN, shortened, text};
+use training::pictures::{GRID, INK, TRAIN, shortened, text};
 
 /// Names longer than this are cut.
 const LONGEST_NAME: usize = 22;

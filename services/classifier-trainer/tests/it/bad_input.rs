@@ -3,17 +3,14 @@
 use std::{fs, path::Path};
 
 use contract::FailureClass;
+use local_worker::{StopAt, images::shapes};
 use serde_json::json;
 
-use crate::{
-    images::shapes,
-    recorder::{Job, StopAt},
-};
+use crate::{Job, job_of};
 
 fn job() -> Job {
-    let job = Job::new(
-        json!({ "stem": "small", "image_size": 16, "epochs": 1, "batch_size": 8, "augment": "none" }),
-    );
+    let job =
+        job_of(json!({ "stem": "small", "image_size": 16, "epochs": 1, "batch_size": 8, "augment": "none" }));
     shapes(&job.images(), 12);
     job
 }

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use contract::{FailureClass, StopCause, checkpoints::CheckpointRole};
+use local_worker::{
+    StopAt,
+    images::{SHAPES, shapes},
+};
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
 
-use crate::{
-    images::{SHAPES, shapes},
-    recorder::{Job, StopAt},
-};
+use crate::{Job, job_of};
 
 fn job() -> Job {
-    let job = Job::new(json!({
+    let job = job_of(json!({
         "stem": "small", "image_size": 16, "epochs": 6, "batch_size": 16, "lr": 2e-3, "augment": "light",
         "warmup_epochs": 1,
     }));

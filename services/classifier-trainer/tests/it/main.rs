@@ -1,8 +1,30 @@
 //! The trainer as a worker sees it: a run goes in; steps, checkpoints, notes and a result come out.
 
 mod bad_input;
-mod images;
 mod learning;
 mod memory;
-mod recorder;
 mod resume;
+
+use std::sync::Arc;
+
+use classifier_trainer::Classifier;
+use training::Memory;
+
+type Job = local_worker::Job<Classifier>;
+
+/// A job on one thread.
+fn job_of(params: serde_json::Value) -> Job {
+    Job::new(Classifier::new(1), params)
+}
+
+/// The same job on a machine with so many cores.
+fn on_threads(mut job: Job, threads: u32) -> Job {
+    job.trainer.threads = threads;
+    job
+}
+
+/// The same job on a device with this memory.
+fn in_memory(mut job: Job, memory: Arc<dyn Memory>) -> Job {
+    job.trainer.memory = memory;
+    job
+}

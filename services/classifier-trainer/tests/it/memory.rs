@@ -5,16 +5,14 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use classifier_trainer::{Demand, Memory, Work};
 use contract::{FailureClass, StopCause, checkpoints::CheckpointRole};
+use local_worker::{Attempt, StopAt, images::shapes};
 use serde_json::json;
 use tch::{Device, Kind, TchError, Tensor};
+use training::{Demand, Memory, Work};
 use worker::RunError;
 
-use crate::{
-    images::shapes,
-    recorder::{Attempt, Job, StopAt},
-};
+use crate::{Job, in_memory, job_of};
 
 /// A device on which some demands fail.
 struct Scarce<F> {
@@ -75,7 +73,7 @@ fn scarce<F: Fn(Demand) -> bool + Send + Sync>(words: fn(), fails: F) -> Arc<Sca
 
 /// Two steps of eight images an epoch, and uneven parts once there are three.
 fn job() -> Job {
-    let job = Job::new(json!({
+    let job = job_of(json!({
         "stem": "small", "image_size": 8, "epochs": 2, "batch_size": 8, "lr": 2e-3, "augment": "strong", "seed": 5,
         "val_split": 0.25,
     }));
@@ -101,7 +99,7 @@ fn a_step_that_runs_out_of_memory_is_taken_again_in_smaller_parts_and_nothing_el
         // By then the norms' statistics have moved with the first part, if it is backward that fails.
         let memory =
             scarce(words, move |demand| demand.work == work && demand.step == 1 && 4 < demand.images);
-        let job = job().in_memory(memory.clone());
+        let job = in_memory(job(), memory.clone());
         let attempt = job.attempt(None, StopAt::Never);
         assert_eq!(
             attempt.recorder.notes,
@@ -123,7 +121,7 @@ fn a_later_part_that_fails_takes_the_earlier_ones_with_it() {
         4 => demand.work == Work::Backward && seen.fetch_add(1, Ordering::Relaxed) == 1,
         _ => false,
     });
-    let job = job().in_memory(memory.clone());
+    let job = in_memory(job(), memory.clone());
     let attempt = job.attempt(None, StopAt::Never);
     let parts = memory.parts();
     assert_eq!(&parts[..8], [(0, 8), (1, 8), (1, 4), (1, 4), (1, 2), (1, 2), (1, 2), (1, 2)]);
@@ -136,7 +134,7 @@ fn an_optimiser_that_runs_out_of_memory_begins_the_attempt_again() {
     let memory = scarce(as_cuda_says, move |demand| {
         demand.work == Work::Optimizer && demand.step == 1 && failed.fetch_add(1, Ordering::Relaxed) == 0
     });
-    let job = job().in_memory(memory.clone());
+    let job = in_memory(job(), memory.clone());
     let attempt = job.attempt(None, StopAt::Never);
     assert_eq!(
         attempt.recorder.notes,
@@ -149,7 +147,7 @@ fn an_optimiser_that_runs_out_of_memory_begins_the_attempt_again() {
 #[test]
 fn validation_that_runs_out_of_memory_is_done_again() {
     let memory = scarce(as_cuda_says, |demand| demand.work == Work::Validation && 4 < demand.images);
-    let job = job().in_memory(memory);
+    let job = in_memory(job(), memory);
     let attempt = job.attempt(None, StopAt::Never);
     assert_eq!(
         attempt.recorder.notes,
@@ -162,7 +160,7 @@ fn validation_that_runs_out_of_memory_is_done_again() {
 #[test]
 fn the_ladder_ends_where_a_norm_sees_two_images_and_names_the_peak() {
     let memory = scarce(as_cuda_says, |demand| demand.work == Work::Backward && demand.step == 1);
-    let attempt = job().in_memory(memory.clone()).attempt(None, StopAt::Never);
+    let attempt = in_memory(job(), memory.clone()).attempt(None, StopAt::Never);
     let failure = attempt.failure();
     assert_eq!(failure.class, FailureClass::Oom);
     let begin =
@@ -177,7 +175,7 @@ fn the_ladder_ends_where_a_norm_sees_two_images_and_names_the_peak() {
 fn parts_that_were_needed_are_told_and_kept_unless_the_scheduler_knows_better() {
     let memory =
         scarce(as_cuda_says, |demand| demand.work == Work::Backward && demand.step == 1 && 4 < demand.images);
-    let job = job().in_memory(memory);
+    let job = in_memory(job(), memory);
     let stopped = job.attempt(None, StopAt::Step(2, StopCause::Preempted));
     assert!(matches!(stopped.outcome, Err(RunError::Stopped(StopCause::Preempted))));
     assert_eq!(stopped.recorder.checkpoints.last(), Some(&(2, CheckpointRole::Periodic)));
@@ -188,7 +186,7 @@ fn parts_that_were_needed_are_told_and_kept_unless_the_scheduler_knows_better() 
     let mut job = job;
     for (granted, first) in [(None, 4), (Some(1), 8), (Some(4), 2), (Some(64), 2)] {
         let ample = scarce(as_cuda_says, |_| false);
-        job = job.in_memory(ample.clone());
+        job = in_memory(job, ample.clone());
         job.micro_batches = granted;
         job.attempt(stopped.latest(), StopAt::Step(3, StopCause::Cancelled));
         assert_eq!(ample.parts()[0], (2, first), "{granted:?}");
@@ -199,7 +197,7 @@ fn parts_that_were_needed_are_told_and_kept_unless_the_scheduler_knows_better() 
 fn other_panics_pass_the_ladder_by() {
     let memory = scarce(|| panic!("CUDA error: an illegal memory access was encountered"), |_| true);
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        job().in_memory(memory.clone()).attempt(None, StopAt::Never)
+        in_memory(job(), memory.clone()).attempt(None, StopAt::Never)
     }));
     assert!(panicked.is_err());
     assert_eq!(memory.parts().len(), 1);

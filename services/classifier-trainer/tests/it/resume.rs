@@ -3,19 +3,17 @@
 use std::collections::BTreeSet;
 
 use contract::{FailureClass, StopCause, checkpoints::CheckpointRole};
+use local_worker::{Attempt, StopAt, images::shapes};
 use serde_json::{Value, json};
 use worker::RunError;
 
-use crate::{
-    images::shapes,
-    recorder::{Attempt, Job, StopAt},
-};
+use crate::{Job, job_of, on_threads};
 
 /// Everything that could go wrong at once: strong augmentation, accumulation in uneven parts, clipping, smoothing,
 /// images that do not fill the last batch, and patience. Some 20 of 30 images are learned from, in 2 steps of 7 an
 /// epoch.
 fn job(precision: &str) -> Job {
-    let job = Job::new(json!({
+    let job = job_of(json!({
         "stem": "small", "image_size": 8, "epochs": 3, "batch_size": 7, "accumulation": 1, "lr": 2e-3,
         "augment": "strong", "early_stop_patience": 2, "seed": 5, "precision": precision, "val_split": 0.25,
     }));
@@ -55,10 +53,10 @@ fn a_run_stopped_after_every_step_ends_with_the_same_bytes() {
 
 #[test]
 fn a_run_keeps_its_number_of_threads_on_a_machine_with_another() {
-    let job = job("fp32").with("epochs", json!(2)).on_threads(2);
+    let job = on_threads(job("fp32").with("epochs", json!(2)), 2);
     let undisturbed = job.attempt(None, StopAt::Never).final_bytes();
     let stopped = job.attempt(None, StopAt::Step(2, StopCause::Preempted));
-    let job = job.on_threads(1);
+    let job = on_threads(job, 1);
     assert!(undisturbed == after_stop(&job, &stopped));
 }
 

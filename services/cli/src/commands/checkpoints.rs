@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
 
 /// One of a job's checkpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Which {
+pub(crate) enum Which {
     Step(u64),
     Latest,
     Best,
@@ -79,11 +79,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let job_id = client.job_id(&arguments.job).await?;
     let list = list(&job_id, arguments.verify, &client).await?;
     if let Some(which) = arguments.fetch {
-        let Some(manifest) = which.choose(&list.checkpoints) else {
-            let problem =
-                format!("job {job_id} has no such checkpoint; `rekindle checkpoints {job_id}` lists them");
-            return Err(NotFound(problem).into());
-        };
+        let manifest = chosen(which, &job_id, &list)?;
         fetch(manifest, arguments.output.as_deref(), context).await?;
         return Ok(Exit::Success);
     }
@@ -92,13 +88,24 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     Ok(if is_damaged { Exit::Failure } else { Exit::Success })
 }
 
-async fn list(job: &JobId, verify: bool, client: &Client) -> anyhow::Result<CheckpointList> {
+pub(super) async fn list(job: &JobId, verify: bool, client: &Client) -> anyhow::Result<CheckpointList> {
     let request = ListCheckpoints { job_id: job.clone(), verify };
     if verify {
         Ok(client.ask_within(VERIFY_LIMIT, &request).await?)
     } else {
         Ok(client.ask(&request).await?)
     }
+}
+
+/// The checkpoint that is meant.
+pub(super) fn chosen<'a>(
+    which: Which,
+    job: &JobId,
+    list: &'a CheckpointList,
+) -> Result<&'a Manifest, NotFound> {
+    which.choose(&list.checkpoints).ok_or_else(|| {
+        NotFound(format!("job {job} has no such checkpoint; `rekindle checkpoints {job}` lists them"))
+    })
 }
 
 /// Copies the bytes, verified, to `output` or to a name of their own in the working folder.

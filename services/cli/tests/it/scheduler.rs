@@ -197,12 +197,13 @@ fn summary(view: &JobView) -> JobSummary {
     JobSummary { job_id: view.job_id.clone(), state: view.state, failure, ..example }
 }
 
-/// The contract's example, and the trainer that `up` starts in these tests.
+/// The contract's example, and the trainers that `up` starts in these tests.
 fn workers() -> WorkerList {
     let mut list: WorkerList = golden();
-    let host =
-        WorkerView { worker: "host".parse().unwrap(), heard_at: Timestamp::now(), ..list.workers[0].clone() };
-    list.workers.push(host);
+    for name in ["host", "host-dit"] {
+        let worker = name.parse().unwrap();
+        list.workers.push(WorkerView { worker, heard_at: Timestamp::now(), ..list.workers[0].clone() });
+    }
     list
 }
 

@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use contract::{
-    Estimate, JobAccepted, JobId, Refusal, Refused, SubmitJob,
-    classifier::{self, ClassifierParams},
-    control::JobEdits,
-    events::JobQueued,
+    Estimate, JobAccepted, JobId, Refusal, Refused, SubmitJob, control::JobEdits, events::JobQueued, params,
 };
 use policy::{Charged, Placement, Terms, estimate, placements, resolve};
 
@@ -141,9 +138,8 @@ impl Rules {
         submission.validate().map_err(|error| invalid(error.to_string()))?;
         let terms =
             resolve(submission, &self.workloads, &self.prices).map_err(|error| invalid(error.to_string()))?;
-        if submission.workload.as_str() == classifier::WORKLOAD {
-            ClassifierParams::parse(&submission.params).map_err(|error| invalid(error.to_string()))?;
-        }
+        params::check(&submission.workload, &submission.params)
+            .map_err(|error| invalid(error.to_string()))?;
         self.refuse_what_no_month_pays_for(&submission.owner, &terms)?;
         Ok(terms)
     }

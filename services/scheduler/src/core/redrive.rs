@@ -2,8 +2,8 @@
 
 use contract::{
     MAX_SUBMISSION_BYTES, Refusal, Refused, Seconds, SubmitJob, TotalLimits,
-    classifier::{self, ClassifierParams, material_differences},
     control::{JobEdits, RedriveJob},
+    params,
 };
 use policy::Charged;
 
@@ -87,14 +87,8 @@ impl Core {
 /// Refuses edits that make another run of a job that has checkpoints: its trainer would not go on from them.
 fn refuse_another_run(job: &Job, edited: &SubmitJob) -> Result<(), Refused> {
     let Some(step) = job.checkpoint_step() else { return Ok(()) };
-    if edited.workload.as_str() != classifier::WORKLOAD {
-        return Ok(());
-    }
-    let params =
-        |submission: &SubmitJob| ClassifierParams::parse(&submission.params).map(|params| params.by_name());
     // What an older release took and this one cannot read is the trainer's to judge.
-    let (Ok(then), Ok(now)) = (params(&job.submission), params(edited)) else { return Ok(()) };
-    let differences = material_differences(&then, &now);
+    let differences = params::differences(&edited.workload, &job.submission.params, &edited.params);
     if differences.is_empty() {
         return Ok(());
     }

@@ -5,7 +5,10 @@ use std::{error::Error, fs, path::Path};
 use contract::{
     DecodeError, Message,
     classifier::ClassifierParams,
-    decode, encode,
+    decode,
+    dit::DitParams,
+    encode,
+    params::WorkloadParams,
     schema::{self, Visitor},
 };
 use serde_json::{Map, Value};
@@ -86,21 +89,25 @@ fn optional_fields_may_be_absent_and_required_ones_are_missed_by_name() {
 }
 
 #[test]
-fn the_classifiers_parameters_are_valid_and_refuse_a_misspelt_name() {
-    let mut params = load_file("classifier-params.json");
-    let validator = jsonschema::validator_for(&schema::classifier_params()).unwrap();
+fn the_workloads_parameters_are_valid_and_refuse_a_misspelt_name() {
+    parameters_of::<ClassifierParams>("classifier-params.json", "epochs", &schema::classifier_params());
+    parameters_of::<DitParams>("dit-params.json", "steps", &schema::dit_params());
+}
+
+fn parameters_of<P: WorkloadParams>(file: &str, name: &str, schema: &Value) {
+    let mut params = load_file(file);
+    let validator = jsonschema::validator_for(schema).unwrap();
     assert!(validator.is_valid(&Value::Object(params.clone())));
 
-    let parsed = ClassifierParams::parse(&params).unwrap();
+    let parsed = P::parse(&params).unwrap();
     assert_eq!(serde_json::to_value(parsed).unwrap(), Value::Object(params.clone()));
 
-    params.insert("epoch".into(), 3.into());
+    let misspelt = name.strip_suffix('s').unwrap();
+    params.insert(misspelt.into(), 3.into());
     assert!(!validator.is_valid(&Value::Object(params.clone())));
-    let error = ClassifierParams::parse(&params).unwrap_err();
-    assert!(
-        error.to_string().starts_with("params: unknown field `epoch`, expected one of `data`"),
-        "{error}"
-    );
+    let error = P::parse(&params).err().unwrap().to_string();
+    let expected = format!("params: unknown field `{misspelt}`, expected one of `data`");
+    assert!(error.starts_with(&expected), "{error}");
 }
 
 fn example<M: Message>() -> Map<String, Value> {

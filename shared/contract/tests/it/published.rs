@@ -7,8 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use contract::{classifier::ClassifierParams, schema};
-use serde_json::{Value, json};
+use contract::{classifier::ClassifierParams, dit::DitParams, params::WorkloadParams, schema};
+use serde_json::{Map, Value, json};
 
 const BEGIN: &str = "<!-- messages: written by `UPDATE=1 cargo test -p contract` -->\n";
 const END: &str = "<!-- end of messages -->\n";
@@ -19,6 +19,7 @@ fn schemas_are_up_to_date() {
     let mut wanted: Vec<(String, Value)> =
         schema::messages().into_iter().map(|message| (message.kind.to_owned(), message.schema)).collect();
     wanted.push(("classifier-params".into(), schema::classifier_params()));
+    wanted.push(("dit-params".into(), schema::dit_params()));
 
     for (name, schema) in &wanted {
         let text = serde_json::to_string_pretty(schema).unwrap() + "\n";
@@ -33,19 +34,29 @@ fn schemas_are_up_to_date() {
 }
 
 #[test]
-fn the_guide_gives_every_parameter_of_the_classifier_its_default() {
-    let guide = fs::read_to_string(docs().join("classifier.md")).unwrap();
-    let defaults = serde_json::to_value(ClassifierParams {
-        init_from: Some("none".into()),
-        ..serde_json::from_value(json!({ "data": "required" })).unwrap()
-    });
-    for (name, default) in defaults.unwrap().as_object().unwrap() {
+fn the_guides_give_every_parameter_its_default() {
+    let only_data = json!({ "data": "required" });
+    let classifier: ClassifierParams = serde_json::from_value(only_data.clone()).unwrap();
+    let classifier = ClassifierParams { init_from: Some("none".into()), ..classifier };
+    guide_has("classifier.md", &classifier.by_name());
+
+    let dit: DitParams = serde_json::from_value(only_data).unwrap();
+    let mut defaults = dit.by_name();
+    for set_by_another in ["image_size", "patch_size", "warmup_steps"] {
+        defaults.insert(set_by_another.into(), "none".into());
+    }
+    guide_has("dit.md", &defaults);
+}
+
+fn guide_has(page: &str, defaults: &Map<String, Value>) {
+    let guide = fs::read_to_string(docs().join(page)).unwrap();
+    for (name, default) in defaults {
         let default = match default.as_str() {
             Some(word @ ("required" | "none")) if name != "augment" => word.to_owned(),
             _ => format!("`{default}`"),
         };
         let row = format!("| `{name}` | {default} |");
-        assert!(guide.contains(&row), "docs/classifier.md lacks {row}");
+        assert!(guide.contains(&row), "docs/{page} lacks {row}");
     }
 }
 

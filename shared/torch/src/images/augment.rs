@@ -12,6 +12,8 @@ const NEUTRAL: [u8; 3] = [124, 116, 104];
 pub enum Augment {
     /// Not at all.
     None,
+    /// Every second one mirrored.
+    Flip,
     /// Shifted by up to an eighth.
     Light,
     /// A part of half the area or more, and a flip.
@@ -33,7 +35,7 @@ impl Augment {
     /// What is to be kept of an image that will be changed like this and shown at `size`.
     pub fn fit(self, size: u32) -> Fit {
         match self {
-            Self::None | Self::Light => Fit::Square(size),
+            Self::None | Self::Flip | Self::Light => Fit::Square(size),
             // A part of the picture is shown as large as the whole would be: keep some more pixels.
             Self::Medium | Self::Strong => Fit::ShortSide(size + size.div_ceil(4)),
         }
@@ -45,6 +47,10 @@ impl Augment {
         match self {
             Self::None => {
                 let whole = Window { left: 0.0, top: 0.0, width, height, flipped: false };
+                show(picture, &whole, size, out);
+            }
+            Self::Flip => {
+                let whole = Window { left: 0.0, top: 0.0, width, height, flipped: random.random() };
                 show(picture, &whole, size, out);
             }
             Self::Light => {

@@ -14,6 +14,27 @@ pub const CHANNEL_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 /// What each channel is divided by then: ImageNet's standard deviations.
 pub const CHANNEL_STD: [f32; 3] = [0.229, 0.224, 0.225];
 
+/// What values images have as floats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// Each channel less its mean over ImageNet, divided by its deviation there; what classifiers see.
+    ImageNet,
+    /// From -1, black, to 1, white; what is generated.
+    Signed,
+}
+
+impl Scale {
+    /// What a channel's bytes, 0 to 255, are reduced by, and what they are multiplied with then.
+    fn of_bytes(self) -> ([f32; 3], [f32; 3]) {
+        match self {
+            Self::ImageNet => {
+                (CHANNEL_MEAN.map(|mean| mean * 255.0), CHANNEL_STD.map(|std| 1.0 / (std * 255.0)))
+            }
+            Self::Signed => ([127.5; 3], [1.0 / 127.5; 3]),
+        }
+    }
+}
+
 /// An image that was readable at the start has become unreadable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} could be read before and cannot be read now: {}", .0.name, .0.reason)]
@@ -29,12 +50,12 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// The images as normalised floats (N, 3, size, size), channels last in memory, and the labels (N).
-    pub fn to_device(&self, device: Device) -> (Tensor, Tensor) {
+    /// The images as floats (N, 3, size, size), channels last in memory, and the labels (N).
+    pub fn to_device(&self, device: Device, scale: Scale) -> (Tensor, Tensor) {
         let (count, size) = (self.labels.len() as i64, i64::from(self.size));
         let per_channel = |values: [f32; 3]| Tensor::from_slice(&values).to_device(device);
-        let mean = per_channel(CHANNEL_MEAN.map(|mean| mean * 255.0));
-        let scale = per_channel(CHANNEL_STD.map(|std| 1.0 / (std * 255.0)));
+        let (mean, scale) = scale.of_bytes();
+        let (mean, scale) = (per_channel(mean), per_channel(scale));
         let mut images = Tensor::from_data_size(&self.pixels, &[count, size, size, 3], Kind::Uint8)
             .to_device(device)
             .to_kind(Kind::Float);

@@ -46,14 +46,6 @@ pub enum FolderError {
     /// It has no folders in it.
     #[error("{} has no classes; it needs one folder of images for each class, or train/ and val/ with those", .0.display())]
     NoClasses(PathBuf),
-    /// It has one folder in it.
-    #[error("{} has a single class, {class:?}; there must be two to tell apart", path.display())]
-    OneClass {
-        /// The folder.
-        path: PathBuf,
-        /// The class.
-        class: String,
-    },
     /// Some of its classes are empty.
     #[error("{} has classes without images: {}; fill or remove them", path.display(), classes.join(", "))]
     EmptyClasses {
@@ -89,10 +81,8 @@ impl ImageFolder {
         let train_path = if nested { &train_path } else { path };
 
         let classes = folders_in(train_path)?;
-        match classes.as_slice() {
-            [] => return Err(FolderError::NoClasses(train_path.into())),
-            [class] => return Err(FolderError::OneClass { path: train_path.into(), class: class.clone() }),
-            _ => {}
+        if classes.is_empty() {
+            return Err(FolderError::NoClasses(train_path.into()));
         }
         let all = images_in(train_path, &classes, roots)?;
         let empty = |label: &usize| all.iter().all(|file| file.label != *label);

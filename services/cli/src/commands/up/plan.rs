@@ -42,9 +42,31 @@ pub(crate) struct Plan {
     pub(crate) workers: Vec<WorkerId>,
 }
 
+/// The trainers of one workload.
+struct TrainerKind {
+    workload: &'static str,
+    program: &'static str,
+    /// What their log lines begin with.
+    service: &'static str,
+    /// What is put behind a machine's name to name the worker.
+    suffix: &'static str,
+}
+
+const TRAINERS: [TrainerKind; 2] = [
+    TrainerKind { workload: "classifier", program: "classifier-trainer", service: "trainer", suffix: "" },
+    TrainerKind { workload: "dit", program: "dit-trainer", service: "dit", suffix: "-dit" },
+];
+
+impl TrainerKind {
+    fn worker(&self, name: &WorkerId) -> anyhow::Result<WorkerId> {
+        WorkerId::new(format!("{name}{}", self.suffix)).context("worker.id is too long to be numbered")
+    }
+}
+
 impl Plan {
-    /// Scheduler and checkpoint-store, and a trainer for each GPU, or one on the CPU; `trainers` sets another number,
-    /// and more trainers than GPUs take turns at them.
+    /// Scheduler and checkpoint-store, and a trainer of each workload for each GPU, or one of each on the CPU; `trainers`
+    /// sets another number, and more trainers than GPUs take turns at them. A trainer holds nothing of a GPU until it has
+    /// work, and takes none while another holds it.
     ///
     /// # Errors
     /// When a program is missing.
@@ -52,7 +74,7 @@ impl Plan {
         let is_cpu_wanted = settings.worker.gpu.as_ref().is_some_and(|class| class.as_str() == "cpu");
         let gpus = if is_cpu_wanted { &[] } else { gpus };
         let number = trainers.unwrap_or_else(|| u32::try_from(gpus.len()).unwrap_or(u32::MAX).max(1));
-        let workers = worker_names(settings.worker.id.as_ref(), number)?;
+        let names = worker_names(settings.worker.id.as_ref(), number)?;
 
         let here = std::env::current_exe().context("cannot tell where this program lies")?;
         let programs = Programs { folder: here.parent().unwrap_or(Path::new("/")), settings };
@@ -60,13 +82,18 @@ impl Plan {
         let scheduler = programs.service("scheduler", format!("its state is in {database}"))?;
         let store = programs
             .service("checkpoint-store", format!("checkpoints are in {}", settings.checkpoints.url))?;
-        let mut classifiers = Vec::new();
-        for (index, worker) in workers.iter().enumerate() {
-            let gpu = (!gpus.is_empty()).then(|| &gpus[index % gpus.len()]);
-            let name = if number == 1 { "trainer".into() } else { format!("trainer-{index}") };
-            classifiers.push(Service { name, ..programs.classifier_trainer(worker, gpu)? });
+        let (mut trainers, mut workers) = (Vec::new(), Vec::new());
+        for kind in &TRAINERS {
+            for (index, name) in names.iter().enumerate() {
+                let gpu = (!gpus.is_empty()).then(|| &gpus[index % gpus.len()]);
+                let service =
+                    if number == 1 { kind.service.into() } else { format!("{}-{index}", kind.service) };
+                let worker = kind.worker(name)?;
+                trainers.push(Service { name: service, ..programs.trainer(kind, &worker, gpu)? });
+                workers.push(worker);
+            }
         }
-        Ok(Self { stages: vec![vec![scheduler], vec![store], classifiers], workers })
+        Ok(Self { stages: vec![vec![scheduler], vec![store], trainers], workers })
     }
 
     /// All services, in the order of their start.
@@ -108,10 +135,10 @@ impl Programs<'_> {
         })
     }
 
-    fn classifier_trainer(&self, worker: &WorkerId, gpu: Option<&Gpu>) -> anyhow::Result<Service> {
+    fn trainer(&self, kind: &TrainerKind, worker: &WorkerId, gpu: Option<&Gpu>) -> anyhow::Result<Service> {
         let device = gpu.map_or("the CPU", |gpu| &gpu.name);
-        let mut trainer =
-            self.service("classifier-trainer", format!("classifier on {device}, worker {worker}"))?;
+        let description = format!("{} on {device}, worker {worker}", kind.workload);
+        let mut trainer = self.service(kind.program, description)?;
         trainer.variables.push(("REKINDLE__WORKER__ID".into(), worker.to_string()));
         if let Some(gpu) = gpu {
             trainer.variables.push(("CUDA_VISIBLE_DEVICES".into(), gpu.uuid.clone()));
@@ -167,7 +194,13 @@ mod tests {
         let settings = settings::load(&folder.path().join("rekindle.toml"), []).unwrap();
         let programs = Programs { folder: folder.path(), settings: &settings };
         let gpu = Gpu { name: "NVIDIA L4".into(), uuid: "GPU-5a3f".into() };
-        let trainer = programs.classifier_trainer(&WorkerId::new("host-0").unwrap(), Some(&gpu)).unwrap();
+        let [classifier, dit] = &TRAINERS;
+        let name = WorkerId::new("host-0").unwrap();
+        assert_eq!(
+            [classifier, dit].map(|kind| kind.worker(&name).unwrap().to_string()),
+            ["host-0", "host-0-dit"]
+        );
+        let trainer = programs.trainer(classifier, &name, Some(&gpu)).unwrap();
         assert_eq!(trainer.description, "classifier on NVIDIA L4, worker host-0");
         assert!(trainer.variables.contains(&("CUDA_VISIBLE_DEVICES".into(), "GPU-5a3f".into())));
         assert!(trainer.variables.contains(&("REKINDLE__WORKER__ID".into(), "host-0".into())));

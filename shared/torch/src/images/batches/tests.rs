@@ -59,7 +59,7 @@ fn validation_shows_each_image_once_in_order_and_normalised() {
     let set = load(files(&folder, 5), Augment::None, 1 << 30);
     let batches: Vec<Batch> = ValBatches::new(&set, 8, 2).iter().collect::<Result<_, _>>().unwrap();
     assert_eq!(batches.iter().map(|batch| batch.labels.len()).collect::<Vec<_>>(), [2, 2, 1]);
-    let (images, labels) = batches[1].to_device(Device::Cpu);
+    let (images, labels) = batches[1].to_device(Device::Cpu, Scale::ImageNet);
     assert_eq!((images.size(), labels.size()), (vec![2, 3, 8, 8], vec![2]));
     let expected = (f64::from(3 * 3) / 255.0 - f64::from(CHANNEL_MEAN[1])) / f64::from(CHANNEL_STD[1]);
     assert!((images.double_value(&[1, 1, 4, 4]) - expected).abs() < 1e-5);

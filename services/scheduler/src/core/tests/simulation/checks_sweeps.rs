@@ -97,7 +97,11 @@ impl SweepChecks {
         let Some(max_usd) = sweep.max_usd else { return };
         let spent: f64 = trials(sweep).map(|job_id| cost(&job_id, saved)).sum();
         let most = max_usd + trials(sweep).map(|job_id| excess(&job_id)).sum::<f64>() + 1e-9;
-        assert!(spent <= most, "{} spends {spent} USD of its max_usd {max_usd}, {most} at most", sweep.id);
+        assert!(
+            spent <= most,
+            "{} spends no more than its max_usd: {spent} USD of {max_usd}, {most} at most",
+            sweep.id
+        );
     }
 
     /// When nothing is left to happen.

@@ -90,13 +90,11 @@ pub(super) fn submission(job_id: Option<&JobId>, env: &mut Env) -> SubmitJob {
         "priority": env.random.random_range(0..10),
         "owner": env.pick(&["ada", "bob"]),
         "timeout": env.random.random_range(5..120),
+        "params": { "data": "flowers" },
         "resources": { "spot": env.pick(&["never", "allow", "only"]) },
         "total": {},
         "retry": {},
     });
-    if workload == "classifier" {
-        fields["params"] = json!({ "data": "flowers" });
-    }
     let mut maybe = |path: [&str; 2], value: Value| {
         if env.random.random_range(0..3) == 0 {
             fields[path[0]][path[1]] = value;

@@ -62,7 +62,7 @@ pub(super) const ALL: [(Sabotage, &str); 20] = [
     (Sabotage::NoReservations, "spends no more in a month"),
     (Sabotage::ForgottenPause, "is paused, and is granted"),
     (Sabotage::RaisedSweep, "trials under way"),
-    (Sabotage::NoSweepReservations, "of its max_usd"),
+    (Sabotage::NoSweepReservations, "than its max_usd"),
     (Sabotage::ForgottenTrials, "has cost"),
     (Sabotage::ForgottenFigures, "is the best"),
     (Sabotage::UnsavedSweep, "is saved as it is"),

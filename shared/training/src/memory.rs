@@ -44,6 +44,8 @@ pub enum Work {
     Optimizer,
     /// Images that are held out go through the network.
     Validation,
+    /// Images are generated.
+    Sampling,
 }
 
 /// The memory that libtorch manages.

@@ -8,16 +8,16 @@ use plotters::style::{
 };
 
 /// Text, axes and titles.
-pub(super) const INK: RGBColor = RGBColor(40, 44, 52);
+pub const INK: RGBColor = RGBColor(40, 44, 52);
 /// Lines behind the data.
-pub(super) const GRID: RGBColor = RGBColor(228, 231, 236);
+pub const GRID: RGBColor = RGBColor(228, 231, 236);
 /// What is learned from. This blue and this orange are told apart by colour-blind eyes too (Okabe & Ito, 2008).
-pub(super) const TRAIN: RGBColor = RGBColor(0, 114, 178);
+pub const TRAIN: RGBColor = RGBColor(0, 114, 178);
 /// What is judged by.
-pub(super) const VAL: RGBColor = RGBColor(213, 94, 0);
+pub const VAL: RGBColor = RGBColor(213, 94, 0);
 
 /// Text of this size in pixels, hung up by this point of it.
-pub(super) fn text(size: u32, colour: RGBColor, h: HPos, v: VPos) -> TextStyle<'static> {
+pub fn text(size: u32, colour: RGBColor, h: HPos, v: VPos) -> TextStyle<'static> {
     static FONT: OnceLock<()> = OnceLock::new();
     FONT.get_or_init(|| {
         for (style, bytes) in
@@ -36,7 +36,7 @@ pub(super) fn text(size: u32, colour: RGBColor, h: HPos, v: VPos) -> TextStyle<'
 }
 
 /// The name, or as much of it as has room.
-pub(super) fn shortened(name: &str, most: usize) -> String {
+pub fn shortened(name: &str, most: usize) -> String {
     if name.chars().count() <= most {
         return name.to_owned();
     }

@@ -5,15 +5,20 @@ use std::path::Path;
 use image::{Rgb, RgbImage};
 
 /// The classes of [`shapes`].
-pub(crate) const SHAPES: [&str; 3] = ["bar", "disc", "square"];
+pub const SHAPES: [&str; 3] = ["bar", "disc", "square"];
 
 /// Writes `count` noisy pictures of each shape, of 20 pixels, into `folder/<shape>/`.
-pub(crate) fn shapes(folder: &Path, count: u32) {
+///
+/// # Panics
+/// When they cannot be written.
+pub fn shapes(folder: &Path, count: u32) {
     for (label, class) in SHAPES.iter().enumerate() {
         let class_folder = folder.join(class);
-        std::fs::create_dir_all(&class_folder).unwrap();
+        std::fs::create_dir_all(&class_folder).expect("there is room for a folder");
         for index in 0..count {
-            shape(label, index).save(class_folder.join(format!("{index:03}.png"))).unwrap();
+            shape(label, index)
+                .save(class_folder.join(format!("{index:03}.png")))
+                .expect("there is room for a picture");
         }
     }
 }

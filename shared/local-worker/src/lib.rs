@@ -1,12 +1,13 @@
-//! A `Control` that writes everything down and stops a run where a test wants it.
+//! A worker's part towards a trainer, in one process and without broker or store, for tests: it writes down what a run
+//! says and stops it where a test wants it.
+
+pub mod images;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
-use classifier_trainer::{Classifier, Memory};
 use contract::{
     Seconds, StopCause, Timestamp,
     checkpoints::{CheckpointRole, Manifest},
@@ -19,7 +20,7 @@ use worker::{Control, Resume, Run, RunError, Snapshot, Trainer};
 
 /// Where a run is told to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StopAt {
+pub enum StopAt {
     /// It is not.
     Never,
     /// After so many steps of the job.
@@ -29,20 +30,25 @@ pub(crate) enum StopAt {
 }
 
 /// What a run said.
-pub(crate) struct Recorder {
+pub struct Recorder {
     stop_at: StopAt,
     checkpoint_at: BTreeSet<u64>,
     /// Checkpoints are large, so they go when the attempt is forgotten.
     folder: TempDir,
-    pub(crate) reports: Vec<Progress>,
-    pub(crate) checkpoints: Vec<(u64, CheckpointRole)>,
+    /// What it reported.
+    pub reports: Vec<Progress>,
+    /// The checkpoints that it handed over: step and role.
+    pub checkpoints: Vec<(u64, CheckpointRole)>,
     /// Where those were written that were written: the ones that were due, and the last.
-    pub(crate) written: BTreeMap<u64, PathBuf>,
+    pub written: BTreeMap<u64, PathBuf>,
     /// The newest one, while it waits; a newer one takes its place, as in a worker.
     waiting: Option<Snapshot>,
-    pub(crate) metrics: Vec<(u64, BTreeMap<String, f64>)>,
-    pub(crate) notes: Vec<String>,
-    pub(crate) artifacts: BTreeMap<String, PathBuf>,
+    /// Figures, with their steps.
+    pub metrics: Vec<(u64, BTreeMap<String, f64>)>,
+    /// Lines for people.
+    pub notes: Vec<String>,
+    /// Files that it keeps, by name.
+    pub artifacts: BTreeMap<String, PathBuf>,
 }
 
 impl Control for Recorder {
@@ -94,78 +100,77 @@ impl Recorder {
     fn write(&mut self) {
         if let Some(mut snapshot) = self.waiting.take() {
             let path = self.folder.path().join(format!("{}.safetensors", snapshot.step));
-            (snapshot.write)(&path).unwrap();
+            (snapshot.write)(&path).expect("a checkpoint can be written");
             self.written.insert(snapshot.step, path);
         }
     }
 }
 
 /// A job with a folder of its own.
-pub(crate) struct Job {
-    pub(crate) folder: TempDir,
+#[derive(Debug)]
+pub struct Job<T> {
+    /// Everything that the job has is in here.
+    pub folder: TempDir,
+    /// What runs it.
+    pub trainer: T,
+    /// How many micro-batches the scheduler says to begin with.
+    pub micro_batches: Option<u32>,
     params: Value,
-    trainer: Classifier,
-    pub(crate) micro_batches: Option<u32>,
 }
 
 /// What an attempt came to.
-pub(crate) struct Attempt {
-    pub(crate) outcome: Result<RunResult, RunError>,
-    pub(crate) recorder: Recorder,
+pub struct Attempt {
+    /// How it ended.
+    pub outcome: Result<RunResult, RunError>,
+    /// What it said.
+    pub recorder: Recorder,
 }
 
-impl Job {
-    /// A job whose data is `images/` in its folder, yet to be filled.
-    pub(crate) fn new(mut params: Value) -> Self {
-        params.as_object_mut().unwrap().entry("data").or_insert_with(|| "images".into());
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-            params,
-            trainer: Classifier::new(1),
-            micro_batches: None,
-        }
+impl<T: Trainer> Job<T> {
+    /// A job whose data is `images/` in its folder, yet to be filled, unless `params` name another.
+    ///
+    /// # Panics
+    /// When `params` is no JSON object.
+    pub fn new(trainer: T, mut params: Value) -> Self {
+        params
+            .as_object_mut()
+            .expect("parameters are an object")
+            .entry("data")
+            .or_insert_with(|| "images".into());
+        let folder = tempfile::tempdir().expect("there is room for a folder");
+        Self { folder, params, trainer, micro_batches: None }
     }
 
     /// Another job on the same images.
-    pub(crate) fn with(self, name: &str, value: Value) -> Self {
+    pub fn with(self, name: &str, value: Value) -> Self {
         let mut params = self.params.clone();
         params[name] = value;
         Self { params, ..self }
     }
 
-    /// The same job on a machine with more cores.
-    pub(crate) fn on_threads(mut self, threads: u32) -> Self {
-        self.trainer.threads = threads;
-        self
-    }
-
-    /// The same job on a device with this memory.
-    pub(crate) fn in_memory(mut self, memory: Arc<dyn Memory>) -> Self {
-        self.trainer.memory = memory;
-        self
-    }
-
     /// The same job, whose scheduler says how many micro-batches to begin with.
-    pub(crate) fn granted(self, micro_batches: u32) -> Self {
+    pub fn granted(self, micro_batches: u32) -> Self {
         Self { micro_batches: Some(micro_batches), ..self }
     }
 
-    pub(crate) fn images(&self) -> PathBuf {
+    /// Where its images are.
+    pub fn images(&self) -> PathBuf {
         self.folder.path().join("images")
     }
 
     /// One attempt, from a checkpoint or from the start.
-    pub(crate) fn attempt(&self, resume: Option<(u64, PathBuf)>, stop_at: StopAt) -> Attempt {
+    pub fn attempt(&self, resume: Option<(u64, PathBuf)>, stop_at: StopAt) -> Attempt {
         self.attempt_with(resume, stop_at, BTreeSet::new())
     }
 
-    pub(crate) fn attempt_with(
+    /// One attempt during which checkpoints are due after some steps.
+    pub fn attempt_with(
         &self,
         resume: Option<(u64, PathBuf)>,
         stop_at: StopAt,
         checkpoint_at: BTreeSet<u64>,
     ) -> Attempt {
-        let folder = tempfile::tempdir_in(self.folder.path()).unwrap();
+        let folder = tempfile::tempdir_in(self.folder.path()).expect("there is room for a folder");
         let mut recorder = Recorder {
             stop_at,
             checkpoint_at,
@@ -184,13 +189,13 @@ impl Job {
     }
 
     fn run(&self, resume: Option<(u64, PathBuf)>) -> Run {
-        let seconds = |seconds| Seconds::new(seconds).unwrap();
+        let seconds = |seconds| Seconds::new(seconds).expect("a limit is positive");
         let grant = Grant {
-            job_id: "test".parse().unwrap(),
+            job_id: "test".parse().expect("a name"),
             attempt: 1,
             workload: self.trainer.workload(),
             profile: None,
-            params: self.params.as_object().unwrap().clone(),
+            params: self.params.as_object().expect("parameters are an object").clone(),
             labels: BTreeMap::new(),
             fresh_after: 0,
             run_limit: seconds(3600.0),
@@ -216,28 +221,35 @@ impl Job {
             path,
         });
         let folder = self.folder.path().join("run");
-        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::create_dir_all(&folder).expect("there is room for a folder");
         Run { grant, resume, folder, data_roots: vec![self.folder.path().into()] }
     }
 }
 
 impl Attempt {
     /// The newest checkpoint, to go on from.
-    pub(crate) fn latest(&self) -> Option<(u64, PathBuf)> {
+    pub fn latest(&self) -> Option<(u64, PathBuf)> {
         self.recorder.written.last_key_value().map(|(step, path)| (*step, path.clone()))
     }
 
     /// The bytes of the final checkpoint.
-    pub(crate) fn final_bytes(&self) -> Vec<u8> {
+    ///
+    /// # Panics
+    /// When the run did not end well.
+    pub fn final_bytes(&self) -> Vec<u8> {
         if let Err(error) = &self.outcome {
             panic!("the run did not end: {error}");
         }
         let (step, role) = self.recorder.checkpoints.last().expect("a run ends with a checkpoint");
         assert_eq!(*role, CheckpointRole::Final);
-        std::fs::read(&self.recorder.written[step]).unwrap()
+        std::fs::read(&self.recorder.written[step]).expect("it was written")
     }
 
-    pub(crate) fn failure(&self) -> &contract::Failure {
+    /// Why it failed.
+    ///
+    /// # Panics
+    /// When it did not.
+    pub fn failure(&self) -> &contract::Failure {
         match &self.outcome {
             Err(RunError::Failed(failure)) => failure,
             Err(RunError::Stopped(cause)) => panic!("stopped: {cause:?}"),

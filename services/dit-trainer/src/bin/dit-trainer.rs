@@ -1,0 +1,16 @@
+//! The trainer of the `dit` workload, as a process.
+
+use dit_trainer::DitTrainer;
+use settings::{Settings, stop_on_signal};
+use worker::Exit;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<Exit> {
+    let settings = Settings::of_service(std::env::args().skip(1))?;
+    let _telemetry = telemetry::init("dit-trainer", &settings.telemetry)?;
+    torch::set_up();
+    let stop = stop_on_signal()?;
+
+    let trainer = DitTrainer::new(torch::default_threads());
+    worker::run(settings, trainer, stop).await
+}

@@ -1,0 +1,27 @@
+//! What trainers of images do alike around their own loops: opening the images, going down the ladder when memory runs
+//! out, checkpoints of a run, and pictures for people. Pieces to call, not a framework: each trainer's loop is its own.
+
+mod attempt;
+mod checkpoint;
+mod data;
+mod failure;
+mod ladder;
+mod memory;
+mod pace;
+pub mod pictures;
+
+pub use attempt::attempt;
+pub use checkpoint::{Found, Identity, Point, Saved};
+pub use data::{Images, Source};
+pub use failure::{diverged, of_tensor_file, transient};
+pub use ladder::{Ladder, LeastPart, OutOfMemory};
+pub use memory::{Demand, DeviceMemory, Memory, Work};
+pub use pace::Pace;
+
+/// The contract's word for the arithmetic, as libtorch's code knows it.
+pub fn precision(param: contract::params::Precision) -> torch::Precision {
+    match param {
+        contract::params::Precision::Fp32 => torch::Precision::Fp32,
+        contract::params::Precision::Bf16 => torch::Precision::Bf16,
+    }
+}
