@@ -52,7 +52,7 @@ use self::{sabotage::Sabotage, world::World};
 
 const HISTORIES: u64 = 10_000;
 /// Histories within which a broken rule must show.
-const TRIES: u64 = 1_000;
+const TRIES: u64 = 20_000;
 /// Lines of a failed history that are printed; the last ones.
 const LINES: usize = 80;
 
