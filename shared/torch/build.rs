@@ -1,9 +1,9 @@
-//! Compiles `src/native.cpp` against the libtorch that tch was built with.
+//! Compiles `src/native/` against the libtorch that tch was built with.
 
 use std::{env, path::PathBuf};
 
 fn main() {
-    println!("cargo:rerun-if-changed=src/native.cpp");
+    println!("cargo:rerun-if-changed=src/native");
     // torch-sys names no library when tch is built for its documentation only; then nothing is linked either.
     let Some(libraries) = env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from) else {
         return;
@@ -13,11 +13,13 @@ fn main() {
         .cpp(true)
         .std("c++17")
         .pic(true)
-        .opt_level(2)
+        .opt_level(3)
+        // Loops that say so are vectorised.
+        .flag_if_supported("-fopenmp-simd")
         // libtorch's own headers warn.
         .warnings(false)
         .include(include.join("torch/csrc/api/include"))
         .include(include)
-        .file("src/native.cpp")
+        .files(["src/native/native.cpp", "src/native/adaln.cpp"])
         .compile("rekindle_native");
 }

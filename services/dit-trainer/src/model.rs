@@ -16,7 +16,7 @@ use tch::{
 };
 use torch::Precision;
 
-use block::{Block, FinalLayer};
+use block::{Block, FinalLayer, Stream};
 use embed::{PatchEmbed, TimeEmbed, positions};
 pub use patches::{patchify, unpatchify};
 
@@ -99,13 +99,14 @@ impl Dit {
     /// Patches (N, T, D), times (N) from 0, noise, to 1, image, and labels (N) to velocities (N, T, D) in fp32.
     pub fn forward(&self, patches: &Tensor, times: &Tensor, labels: &Tensor) -> Tensor {
         let kind = self.config.precision.kind();
-        let mut tokens = self.patches.forward(&patches.to_kind(kind)).to_kind(Kind::Float) + &self.positions; // (N, T, W)
+        let tokens = self.patches.forward(&patches.to_kind(kind)).to_kind(Kind::Float) + &self.positions; // (N, T, W)
         let class = Tensor::embedding(&self.classes, labels, -1, false, false); // (N, W)
         let condition = (self.time.forward(times) + class).silu().to_kind(kind); // (N, W)
+        let mut stream = Stream::new(tokens);
         for block in &self.blocks {
-            tokens = block.forward(&tokens, &condition);
+            block.forward(&mut stream, &condition);
         }
-        self.last.forward(&tokens, &condition)
+        self.last.forward(stream, &condition)
     }
 
     /// Parameters and positions by name; all are part of the model.

@@ -1,5 +1,6 @@
 //! What trainers share of libtorch and of images: building blocks, not a framework. Knows nothing of messages.
 
+mod ada_norm;
 mod adamw;
 mod device_memory;
 mod ema;
@@ -15,6 +16,7 @@ mod runtime;
 mod schedule;
 mod tensor_file;
 
+pub use ada_norm::{ada_norm, add_and_ada_norm};
 pub use adamw::{AdamW, AdamWOptions};
 pub use device_memory::{drop_cache, peak_mib, reset_peak};
 pub use ema::Ema;

@@ -1,9 +1,12 @@
-//! The one place with unsafe code: `native.cpp`, and loading the part of libtorch that knows GPUs.
+//! The one place with unsafe code: the C++ in `native/`, and loading the part of libtorch that knows GPUs.
 #![expect(unsafe_code, reason = "calls into libtorch, behind safe functions that uphold what it asks for")]
 
-use std::ffi::{CStr, CString, c_char};
+use std::{
+    ffi::{CStr, CString, c_char},
+    ptr::{null, null_mut},
+};
 
-use tch::{TchError, Tensor};
+use tch::{Kind, TchError, Tensor};
 use torch_sys::C_tensor;
 
 unsafe extern "C" {
@@ -20,6 +23,15 @@ unsafe extern "C" {
         tensors: *const *const C_tensor,
         count: usize,
         weight: f64,
+    ) -> *mut c_char;
+    fn rekindle_ada_norm(
+        tokens: *const C_tensor,
+        gate: *const C_tensor,
+        added: *const C_tensor,
+        shift: *const C_tensor,
+        scale: *const C_tensor,
+        is_half: bool,
+        results: *mut *mut C_tensor,
     ) -> *mut c_char;
     fn rekindle_fill_normal(numbers: *mut C_tensor, seed: u64) -> *mut c_char;
     fn rekindle_drop_gpu_cache() -> *mut c_char;
@@ -92,6 +104,52 @@ pub(crate) fn lerp(averages: &mut [Tensor], tensors: &[Tensor], weight: f64) {
     let (averages, tensors) = (pointers(averages), pointers(tensors));
     // SAFETY: both lists hold `len` live tensors; the averages are exclusively borrowed.
     unwrap(unsafe { rekindle_lerp(averages.as_ptr(), tensors.as_ptr(), averages.len(), weight) });
+}
+
+/// See [`crate::add_and_ada_norm`]: the sum, which is `tokens` where nothing is added, and what it is modulated to. On the
+/// CPU only; `kind` is fp32 or bf16.
+pub(crate) fn ada_norm(
+    tokens: &Tensor,
+    added: Option<(&Tensor, &Tensor)>,
+    shift: &Tensor,
+    scale: &Tensor,
+    kind: Kind,
+) -> (Tensor, Tensor) {
+    assert_eq!(tokens.kind(), Kind::Float, "tokens are fp32");
+    let (images, _, width) = tokens.size3().expect("tokens have three dimensions");
+    for of_image in [Some(shift), Some(scale), added.map(|(gate, _)| gate)].into_iter().flatten() {
+        assert_eq!(
+            (of_image.size(), of_image.kind()),
+            (vec![images, width], Kind::Float),
+            "a row of fp32 an image"
+        );
+    }
+    if let Some((_, added)) = added {
+        assert_eq!((added.size(), added.kind()), (tokens.size(), kind), "as many values as tokens have");
+    }
+    let is_half = match kind {
+        Kind::BFloat16 => true,
+        Kind::Float => false,
+        other => panic!("layers compute in fp32 or bf16, not in {other:?}"),
+    };
+    let (gate, summand) = added.map_or((null(), null()), |(gate, added)| (gate.as_ptr(), added.as_ptr()));
+    let mut results = [null_mut(); 2];
+    // SAFETY: all tensors are live and were checked to have the shapes and kinds that the kernel reads; those that are null
+    // are null together. The results are new tensors, whose owner this becomes.
+    unsafe {
+        unwrap(rekindle_ada_norm(
+            tokens.as_ptr(),
+            gate,
+            summand,
+            shift.as_ptr(),
+            scale.as_ptr(),
+            is_half,
+            results.as_mut_ptr(),
+        ));
+        let [sum, modulated] = results;
+        let sum = if sum.is_null() { tokens.shallow_clone() } else { Tensor::from_ptr(sum) };
+        (sum, Tensor::from_ptr(modulated))
+    }
 }
 
 /// Fills a tensor with normally distributed numbers that depend on the seed alone.

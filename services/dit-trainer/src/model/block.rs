@@ -1,8 +1,37 @@
 //! What the network is made of: blocks of attention and of a perceptron, each shifted, scaled and gated by the condition
 //! (adaLN-Zero).
+//!
+//! What a part adds is gated and added where the next one begins, because there it can be done in the same pass.
 
 use tch::{Kind, Tensor, nn::Path};
-use torch::Linear;
+use torch::{Linear, ada_norm, add_and_ada_norm};
+
+/// Tokens, and what the last part has to add to them yet.
+pub(super) struct Stream {
+    /// (N, T, W) in fp32.
+    tokens: Tensor,
+    /// What is added, (N, T, W), and how much of it, (N, W).
+    rest: Option<(Tensor, Tensor)>,
+}
+
+impl Stream {
+    /// Tokens (N, T, W) in fp32.
+    pub(super) fn new(tokens: Tensor) -> Self {
+        Self { tokens, rest: None }
+    }
+
+    /// Adds what is left to add, and gives all of it normalised, scaled and shifted.
+    fn modulated(&mut self, shift: &Tensor, scale: &Tensor, kind: Kind) -> Tensor {
+        match self.rest.take() {
+            None => ada_norm(&self.tokens, shift, scale, kind),
+            Some((added, gate)) => {
+                let (sum, modulated) = add_and_ada_norm(&self.tokens, &gate, &added, shift, scale);
+                self.tokens = sum;
+                modulated
+            }
+        }
+    }
+}
 
 /// A block.
 #[derive(Debug)]
@@ -30,17 +59,16 @@ impl Block {
         }
     }
 
-    /// Tokens (N, T, W) and the condition (N, W) to tokens.
-    pub(super) fn forward(&self, tokens: &Tensor, condition: &Tensor) -> Tensor {
-        let parts = self.modulation.forward(condition).to_kind(Kind::Float).unsqueeze(1).chunk(6, -1);
+    /// Lets tokens through, with the condition (N, W).
+    pub(super) fn forward(&self, stream: &mut Stream, condition: &Tensor) {
+        let parts = self.modulation.forward(condition).to_kind(Kind::Float).chunk(6, -1);
         let [shift_attn, scale_attn, gate_attn, shift_mlp, scale_mlp, gate_mlp] = &parts[..] else {
-            unreachable!("it was cut in six")
+            unreachable!("it was cut in six") // each (N, W)
         };
-        let attended = self.attention(&modulated(tokens, shift_attn, scale_attn, condition.kind()));
-        let tokens = tokens.addcmul(gate_attn, &attended.to_kind(Kind::Float));
-        let hidden =
-            self.fc1.forward(&modulated(&tokens, shift_mlp, scale_mlp, condition.kind())).gelu("tanh");
-        tokens.addcmul(gate_mlp, &self.fc2.forward(&hidden).to_kind(Kind::Float))
+        let attended = self.attention(&stream.modulated(shift_attn, scale_attn, condition.kind()));
+        stream.rest = Some((attended, gate_attn.shallow_clone()));
+        let hidden = self.fc1.forward(&stream.modulated(shift_mlp, scale_mlp, condition.kind())).gelu("tanh");
+        stream.rest = Some((self.fc2.forward(&hidden), gate_mlp.shallow_clone()));
     }
 
     /// Every token looks at every other: (N, T, W) to the same.
@@ -71,17 +99,10 @@ impl FinalLayer {
         }
     }
 
-    /// Tokens (N, T, W) and the condition (N, W) to patches (N, T, outputs) in fp32.
-    pub(super) fn forward(&self, tokens: &Tensor, condition: &Tensor) -> Tensor {
-        let parts = self.modulation.forward(condition).to_kind(Kind::Float).unsqueeze(1).chunk(2, -1);
+    /// Tokens and the condition (N, W) to patches (N, T, outputs) in fp32.
+    pub(super) fn forward(&self, mut stream: Stream, condition: &Tensor) -> Tensor {
+        let parts = self.modulation.forward(condition).to_kind(Kind::Float).chunk(2, -1);
         let [shift, scale] = &parts[..] else { unreachable!("it was cut in two") };
-        self.linear.forward(&modulated(tokens, shift, scale, condition.kind())).to_kind(Kind::Float)
+        self.linear.forward(&stream.modulated(shift, scale, condition.kind())).to_kind(Kind::Float)
     }
-}
-
-/// Normalised over each token (Ba et al., arXiv 1607.06450), then scaled and shifted, in the kind that layers compute in.
-fn modulated(tokens: &Tensor, shift: &Tensor, scale: &Tensor, kind: Kind) -> Tensor {
-    let width = tokens.size()[2];
-    let normalised = tokens.layer_norm([width], None::<Tensor>, None::<Tensor>, 1e-6, false);
-    shift.addcmul(&normalised, &(scale + 1.0)).to_kind(kind)
 }

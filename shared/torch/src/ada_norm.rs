@@ -1,0 +1,42 @@
+//! Adaptive layer norm, as DiT has it (Peebles & Xie, arXiv 2212.09748): tokens are normalised (Ba et al., arXiv
+//! 1607.06450) without weights of their own, then scaled and shifted by what an image's condition says.
+
+use tch::{Device, Kind, Tensor};
+
+use crate::native;
+
+/// Tokens (N, T, W) in fp32, normalised each by itself, times `1 + scale`, plus `shift` (both (N, W), fp32): in the kind
+/// that layers compute in, fp32 or bf16.
+pub fn ada_norm(tokens: &Tensor, shift: &Tensor, scale: &Tensor, kind: Kind) -> Tensor {
+    if tokens.device() == Device::Cpu {
+        return native::ada_norm(tokens, None, shift, scale, kind).1;
+    }
+    composed(tokens, shift, scale, kind)
+}
+
+/// Tokens (N, T, W) plus `added` (N, T, W), in the kind that layers compute in, times `gate` (N, W); and [`ada_norm`] of
+/// that sum.
+pub fn add_and_ada_norm(
+    tokens: &Tensor,
+    gate: &Tensor,
+    added: &Tensor,
+    shift: &Tensor,
+    scale: &Tensor,
+) -> (Tensor, Tensor) {
+    if tokens.device() == Device::Cpu {
+        return native::ada_norm(tokens, Some((gate, added)), shift, scale, added.kind());
+    }
+    let sum = tokens.addcmul(&gate.unsqueeze(1), &added.to_kind(Kind::Float));
+    let modulated = composed(&sum, shift, scale, added.kind());
+    (sum, modulated)
+}
+
+/// Of libtorch's own operations.
+fn composed(tokens: &Tensor, shift: &Tensor, scale: &Tensor, kind: Kind) -> Tensor {
+    let width = tokens.size()[2];
+    let normalised = tokens.layer_norm([width], None::<Tensor>, None::<Tensor>, 1e-6, false);
+    shift.unsqueeze(1).addcmul(&normalised, &(scale + 1.0).unsqueeze(1)).to_kind(kind)
+}
+
+#[cfg(test)]
+mod tests;
