@@ -76,6 +76,12 @@ bench: ## Measure beside PyTorch, and write the figures into docs/benchmarks.md
 	cargo build --release --workspace --bins
 	target/release/bench
 
+.PHONY: bench-train
+bench-train: ## Measure training alone beside PyTorch: steps, memory, start
+	@python3 scripts/setup.py --pytorch
+	cargo build --release --workspace --bins
+	target/release/bench step dit-twin dit-step cold-start
+
 .PHONY: schemas
 schemas: setup ## Write docs/schemas anew from the message types
 	UPDATE=1 cargo test --package contract

@@ -14,7 +14,7 @@ import torch
 from dit import TINYDIT, DiT, groups, loss_of
 
 style, precision, device = sys.argv[1:4]
-batch, threads, warm_up, steps = (int(argument) for argument in sys.argv[4:])
+batch, side, threads, warm_up, steps = (int(argument) for argument in sys.argv[4:])
 
 torch.manual_seed(0)
 torch.set_num_threads(threads)
@@ -33,7 +33,7 @@ else:
 learner = model
 if style == "compile":
     learner = torch.compile(model, mode="max-autotune" if on_gpu else None)
-images = torch.rand(batch, 3, 128, 128, device=device) * 2 - 1
+images = torch.rand(batch, 3, side, side, device=device) * 2 - 1
 labels = torch.arange(batch, device=device) % 10
 
 
@@ -62,5 +62,5 @@ for number in range(warm_up + steps):
     step()
     if number >= warm_up:
         times.append(time.perf_counter() - began)
-held = torch.cuda.max_memory_allocated() if on_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+held = torch.cuda.max_memory_reserved() if on_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 print(json.dumps({"torch": torch.__version__, "seconds": times, "bytes": held}))

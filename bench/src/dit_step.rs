@@ -4,67 +4,66 @@ use std::time::{Duration, Instant};
 
 use contract::dit::{Shape, TimeSampling};
 use dit_trainer::{Dit, DitConfig, Drawing, StepOptions, patchify, train_step};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 use torch::{AdamW, AdamWOptions, Ema, Precision};
 
 use crate::{
-    figures::{Times, milliseconds},
+    alone::{self, Side, Work},
+    figures::milliseconds,
     pytorch,
     report::Table,
 };
 
-const SHAPE: Shape = Shape { image_size: 128, patch_size: 16, width: 384, depth: 12, heads: 6 };
 const CLASSES: usize = 10;
 /// Rounds in turn, so that a noisy moment of the machine meets both sides.
 const ROUNDS: usize = 2;
-/// How the other side is written, and in which precisions.
-const STYLES: [(&str, &[&str]); 3] =
-    [("plain", &["fp32"]), ("best", &["fp32", "bf16"]), ("compile", &["fp32", "bf16"])];
-
-/// How large a step is; a GPU would idle at a CPU's size.
-#[derive(Clone, Copy)]
-struct Size {
-    batch: i64,
-    warm_up: usize,
-    steps: usize,
-}
+/// In which precision, and how the other side is written.
+const CASES: [(&str, &str); 5] =
+    [("fp32", "plain"), ("fp32", "best"), ("fp32", "compile"), ("bf16", "best"), ("bf16", "compile")];
 
 pub(crate) fn measure() -> anyhow::Result<Table> {
     torch::set_up();
-    let device = torch::device();
-    let threads = torch::default_threads();
-    torch::use_threads(threads);
-    let size = match device {
-        Device::Cuda(_) => Size { batch: 256, warm_up: 20, steps: 60 },
-        _ => Size { batch: 32, warm_up: 2, steps: 6 },
-    };
-    let place = if device.is_cuda() { "GPU".into() } else { format!("{threads} threads") };
-    let mut table = Table::new(&["TinyDiT, one step", "PyTorch, written as", "Rekindle", "PyTorch", "ratio"]);
-    for (style, precisions) in STYLES {
-        for precision in precisions {
-            let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-            for _ in 0..ROUNDS {
-                ours.extend(steps(precision, device, size));
-                theirs.extend(their_steps(style, precision, device, threads, size)?);
-            }
-            let (ours, theirs) = (Times::new(ours).median(), Times::new(theirs).median());
-            table.row(&[
-                &format!("{precision}, {} images of 128×128, {place}", size.batch),
-                &style,
-                &milliseconds(ours),
-                &milliseconds(theirs),
-                &format!("{:.2}×", theirs.as_secs_f64() / ours.as_secs_f64()),
-            ]);
+    let (device, place, threads) = alone::place();
+    // A GPU would idle at a CPU's size.
+    let (batch, warm_up, steps) = if device == "cuda" { (256, 20, 60) } else { (32, 2, 6) };
+    let columns = [
+        "TinyDiT, one step",
+        "PyTorch, written as",
+        "Rekindle",
+        "PyTorch",
+        "ratio",
+        "Rekindle holds",
+        "PyTorch holds",
+    ];
+    let mut table = Table::new(&columns);
+    for (precision, style) in CASES {
+        let work = Work { precision, device, batch, side: 128, threads, warm_up, steps };
+        let (mut ours, mut theirs) = (Side::default(), Side::default());
+        for _ in 0..ROUNDS {
+            ours.add(&alone::run("dit", &work)?)?;
+            theirs
+                .add(&pytorch::run("dit_step.py", &[vec![style.to_owned()], work.arguments()].concat())?)?;
         }
+        table.row(&[
+            &format!("{precision}, {batch} images of 128×128, {place}"),
+            &style,
+            &milliseconds(ours.median()),
+            &milliseconds(theirs.median()),
+            &format!("{:.2}×", theirs.median().as_secs_f64() / ours.median().as_secs_f64()),
+            &ours.memory(),
+            &theirs.memory(),
+        ]);
     }
     Ok(table)
 }
 
 /// Our step, as the trainer takes it: noise, forward, backward, clipping, AdamW and the average. The loss is read each
 /// time, which waits for the device.
-fn steps(precision: &str, device: Device, size: Size) -> Vec<Duration> {
-    let precision = if precision == "bf16" { Precision::Bf16 } else { Precision::Fp32 };
-    let model = Dit::new(DitConfig { shape: SHAPE, classes: CLASSES, precision }, device, 0);
+pub(crate) fn steps(work: &Work) -> Vec<Duration> {
+    let precision = if work.precision == "bf16" { Precision::Bf16 } else { Precision::Fp32 };
+    let shape = Shape { image_size: work.side as u32, patch_size: 16, width: 384, depth: 12, heads: 6 };
+    let device = torch::device();
+    let model = Dit::new(DitConfig { shape, classes: CLASSES, precision }, device, 0);
     let average = model.frozen_copy();
     let averages = average.tensors();
     let (followed, averages) =
@@ -74,34 +73,20 @@ fn steps(precision: &str, device: Device, size: Size) -> Vec<Duration> {
     let mut optimizer = AdamW::new(model.parameters(), options);
     let drawing =
         Drawing { seed: 0, time: TimeSampling::Uniform, class_dropout: 0.1, no_class: CLASSES as i64 };
-    let images = Tensor::rand([size.batch, 3, 128, 128], (Kind::Float, device)) * 2.0 - 1.0;
-    let labels = Tensor::arange(size.batch, (Kind::Int64, device)).remainder(CLASSES as i64);
+    let images = Tensor::rand([work.batch, 3, work.side, work.side], (Kind::Float, device)) * 2.0 - 1.0;
+    let labels = Tensor::arange(work.batch, (Kind::Int64, device)).remainder(CLASSES as i64);
     let options = StepOptions { lr: 1e-4, clip_norm: 1.0, accumulation: 1 };
-    let mut times = Vec::with_capacity(size.steps);
-    for number in 0..size.warm_up + size.steps {
+    let mut times = Vec::with_capacity(work.steps);
+    for number in 0..work.warm_up + work.steps {
         let began = Instant::now();
-        let patches = patchify(&images, SHAPE.patch_size);
+        let patches = patchify(&images, shape.patch_size);
         let draw = drawing.draw(number as u64, &patches.size(), &labels);
         let outcome = train_step(&model, &mut optimizer, &patches, &draw, &options);
         ema.follow(number as u64 + 1);
         outcome.loss.double_value(&[]);
-        if size.warm_up <= number {
+        if work.warm_up <= number {
             times.push(began.elapsed());
         }
     }
     times
-}
-
-fn their_steps(
-    style: &str,
-    precision: &str,
-    device: Device,
-    threads: u32,
-    size: Size,
-) -> anyhow::Result<Vec<Duration>> {
-    let device = if device.is_cuda() { "cuda" } else { "cpu" };
-    let mut arguments = vec![style.to_owned(), precision.to_owned(), device.to_owned()];
-    arguments.extend([size.batch.to_string(), threads.to_string()]);
-    arguments.extend([size.warm_up, size.steps].map(|number| number.to_string()));
-    pytorch::seconds(&pytorch::run("dit_step.py", &arguments)?, "seconds")
 }

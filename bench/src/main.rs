@@ -2,9 +2,11 @@
 //!
 //! `bench` measures everything; `bench throughput recovery` only these. Every table shows both sides and their ratio.
 
+mod alone;
 mod backoff;
 mod bare;
 mod checkpoint;
+mod cold_start;
 mod decisions;
 mod dit_step;
 mod dit_twin;
@@ -20,12 +22,27 @@ mod up;
 use anyhow::bail;
 
 /// What can be measured, in the order of the page.
-const SECTIONS: [&str; 9] =
-    ["throughput", "decisions", "backoff", "recovery", "up", "checkpoint", "step", "dit-twin", "dit-step"];
+const SECTIONS: [&str; 10] = [
+    "throughput",
+    "decisions",
+    "backoff",
+    "recovery",
+    "up",
+    "checkpoint",
+    "step",
+    "dit-twin",
+    "dit-step",
+    "cold-start",
+];
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let chosen: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, what @ ..] = chosen.as_slice()
+        && first == alone::ALONE
+    {
+        return alone::measured(what);
+    }
     if let Some(unknown) = chosen.iter().find(|name| !SECTIONS.contains(&name.as_str())) {
         bail!("{unknown:?} is not measured here; there are {}", SECTIONS.join(", "));
     }
@@ -42,6 +59,7 @@ async fn main() -> anyhow::Result<()> {
                 "step" => step::measure()?,
                 "dit-twin" => dit_twin::measure()?,
                 "dit-step" => dit_step::measure()?,
+                "cold-start" => cold_start::measure()?,
                 _ => unreachable!("sections are matched by name above"),
             };
             println!("{table}");

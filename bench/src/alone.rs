@@ -1,0 +1,117 @@
+//! What is measured in a process of its own, as the other side is: its times, its memory, how long it takes to start.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail, ensure};
+use serde_json::{Value, json};
+
+use crate::{dit_step, figures::Times, step};
+
+/// The word that makes this program the measured process.
+pub(crate) const ALONE: &str = "alone";
+
+/// Which training steps, how many images each has, and how large those are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Work {
+    pub(crate) precision: &'static str,
+    pub(crate) device: &'static str,
+    pub(crate) batch: i64,
+    pub(crate) side: i64,
+    pub(crate) threads: u32,
+    pub(crate) warm_up: usize,
+    pub(crate) steps: usize,
+}
+
+impl Work {
+    /// As both sides read it.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let words = [self.precision, self.device].map(str::to_owned);
+        let numbers = [self.batch, self.side, i64::from(self.threads)].map(|number| number.to_string());
+        let counts = [self.warm_up, self.steps].map(|number| number.to_string());
+        [&words[..], &numbers, &counts].concat()
+    }
+
+    fn parse(arguments: &[String]) -> anyhow::Result<Self> {
+        let [precision, device, numbers @ ..] = arguments else { bail!("say what to do") };
+        let numbers: Vec<u32> = numbers.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+        let [batch, side, threads, warm_up, steps] = numbers[..] else { bail!("five numbers are needed") };
+        Ok(Self {
+            precision: if precision == "bf16" { "bf16" } else { "fp32" },
+            device: if device == "cuda" { "cuda" } else { "cpu" },
+            batch: batch.into(),
+            side: side.into(),
+            threads,
+            warm_up: warm_up as usize,
+            steps: steps as usize,
+        })
+    }
+}
+
+/// Starts this program again to measure one thing, and reads what it tells.
+///
+/// # Errors
+/// When it fails.
+pub(crate) fn run(what: &str, work: &Work) -> anyhow::Result<Value> {
+    let here = std::env::current_exe().context("this program cannot tell where it lies")?;
+    let output = Command::new(here)
+        .args([ALONE, what])
+        .args(work.arguments())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("this program does not start again")?;
+    ensure!(output.status.success(), "{what} failed");
+    serde_json::from_slice(&output.stdout).with_context(|| format!("{what} told something else than JSON"))
+}
+
+/// The measured process.
+///
+/// # Errors
+/// When there is no such thing to measure.
+pub(crate) fn measured(arguments: &[String]) -> anyhow::Result<()> {
+    let [what, work @ ..] = arguments else { bail!("say what to measure") };
+    let work = Work::parse(work)?;
+    torch::set_up();
+    torch::use_threads(work.threads);
+    let times = match what.as_str() {
+        "resnet" => step::steps(&work),
+        "dit" => dit_step::steps(&work),
+        other => bail!("{other:?} is not measured here"),
+    };
+    let seconds: Vec<f64> = times.iter().map(std::time::Duration::as_secs_f64).collect();
+    let bytes = torch::peak_mib(torch::device()).unwrap_or_default() * (1 << 20);
+    println!("{}", json!({ "seconds": seconds, "bytes": bytes }));
+    Ok(())
+}
+
+/// Both sides' times and memory, gathered over rounds.
+#[derive(Debug, Default)]
+pub(crate) struct Side {
+    times: Vec<std::time::Duration>,
+    bytes: f64,
+}
+
+impl Side {
+    pub(crate) fn add(&mut self, answer: &Value) -> anyhow::Result<()> {
+        self.times.extend(crate::pytorch::seconds(answer, "seconds")?);
+        self.bytes = self.bytes.max(answer["bytes"].as_f64().unwrap_or_default());
+        Ok(())
+    }
+
+    pub(crate) fn median(&self) -> std::time::Duration {
+        Times::new(self.times.clone()).median()
+    }
+
+    /// The most memory that was held.
+    pub(crate) fn memory(&self) -> String {
+        format!("{:.0} MiB", self.bytes / f64::from(1 << 20))
+    }
+}
+
+/// What both sides compute on, how it is called, and with how many threads.
+pub(crate) fn place() -> (&'static str, String, u32) {
+    let threads = torch::default_threads();
+    match torch::device().is_cuda() {
+        true => ("cuda", "GPU".into(), threads),
+        false => ("cpu", format!("{threads} threads"), threads),
+    }
+}
