@@ -1,6 +1,6 @@
 //! What was measured on: figures without their machine say nothing.
 
-use std::fs;
+use std::{fs, process::Command};
 
 /// The machine in a line.
 pub(crate) fn describe() -> String {
@@ -12,7 +12,16 @@ pub(crate) fn describe() -> String {
     let kib: u64 = field(&memory_info, "MemTotal")
         .and_then(|memory| memory.trim_end_matches(" kB").parse().ok())
         .unwrap_or_default();
-    format!("{model}, {threads} threads, {} GiB", kib.div_ceil(1024 * 1024))
+    let gpu = gpu().map(|gpu| format!("{gpu}; ")).unwrap_or_default();
+    format!("{gpu}{model}, {threads} threads, {} GiB", kib.div_ceil(1024 * 1024))
+}
+
+/// What the driver calls the first GPU, where there is one.
+fn gpu() -> Option<String> {
+    let arguments = ["--query-gpu=name,memory.total", "--format=csv,noheader"];
+    let output = Command::new("nvidia-smi").args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    text.lines().next().filter(|_| output.status.success()).map(|line| line.trim().to_owned())
 }
 
 fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {

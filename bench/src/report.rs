@@ -1,12 +1,14 @@
 //! Tables, and their places in `docs/benchmarks.md`.
 
-use std::{fmt, fs};
+use std::{fmt, fs, path::Path};
 
 use anyhow::Context;
 
 use crate::machine;
 
-const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/benchmarks.md");
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+/// The page that is written, where `REKINDLE_BENCH_PAGE` names no other, below the checkout.
+const PAGE: &str = "docs/benchmarks.md";
 
 /// A table: what was measured, both sides, and how they compare.
 #[derive(Debug)]
@@ -39,12 +41,14 @@ impl fmt::Display for Table {
 /// # Errors
 /// When the page has no such place.
 pub(crate) fn write(section: &str, table: &Table) -> anyhow::Result<()> {
-    let page = fs::read_to_string(PAGE).with_context(|| format!("cannot read {PAGE}"))?;
+    let name = std::env::var("REKINDLE_BENCH_PAGE").unwrap_or_else(|_| PAGE.into());
+    let path = Path::new(ROOT).join(&name);
+    let page = fs::read_to_string(&path).with_context(|| format!("cannot read {name}"))?;
     let (begin, end) = (format!("<!-- bench: {section} -->\n"), "<!-- end -->\n");
     let (before, rest) =
-        page.split_once(&begin).with_context(|| format!("{PAGE} has no place for {section}"))?;
-    let (_, after) = rest.split_once(end).with_context(|| format!("{section} has no end in {PAGE}"))?;
+        page.split_once(&begin).with_context(|| format!("{name} has no place for {section}"))?;
+    let (_, after) = rest.split_once(end).with_context(|| format!("{section} has no end in {name}"))?;
     let measured_on = machine::describe();
     let page = format!("{before}{begin}\nMeasured on: {measured_on}.\n\n{table}\n{end}{after}");
-    fs::write(PAGE, page).with_context(|| format!("cannot write {PAGE}"))
+    fs::write(&path, page).with_context(|| format!("cannot write {name}"))
 }

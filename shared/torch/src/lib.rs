@@ -22,7 +22,7 @@ pub use device_memory::{drop_cache, peak_mib, reset_peak};
 pub use ema::Ema;
 pub use gradients::{accumulate, clip_divisor, gradient_norm, gradients};
 pub use kept::{Kept, cpu_copy};
-pub use layers::{BatchNorm2d, Conv2d, Linear, Mode, Precision, channels_last};
+pub use layers::{BatchNorm2d, Conv2d, Linear, Mode, Precision, attention, channels_last};
 pub use memory::cache_budget;
 pub use roots::{RootError, find_below};
 pub use runtime::{beside, default_threads, device, set_up, use_threads};

@@ -12,8 +12,12 @@ use training::Memory;
 
 type Job = local_worker::Job<Classifier>;
 
-/// A job on one thread.
+/// A job on one thread; on the CPU, unless `REKINDLE_TEST_GPU` is set: then on the GPU that there has to be.
 fn job_of(params: serde_json::Value) -> Job {
+    if std::env::var_os("REKINDLE_TEST_GPU").is_some() {
+        torch::set_up();
+        assert!(torch::device().is_cuda(), "libtorch finds no GPU");
+    }
     Job::new(Classifier::new(1), params)
 }
 

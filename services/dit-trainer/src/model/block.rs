@@ -4,7 +4,7 @@
 //! What a part adds is gated and added where the next one begins, because there it can be done in the same pass.
 
 use tch::{Kind, Tensor, nn::Path};
-use torch::{Linear, ada_norm, add_and_ada_norm};
+use torch::{Linear, ada_norm, add_and_ada_norm, attention};
 
 /// Tokens, and what the last part has to add to them yet.
 pub(super) struct Stream {
@@ -78,9 +78,8 @@ impl Block {
         let [query, key, value] = &heads.permute([2, 0, 3, 1, 4]).unbind(0)[..] else {
             unreachable!("it has three parts") // each (N, heads, T, W / heads)
         };
-        let attended =
-            Tensor::scaled_dot_product_attention(query, key, value, None::<Tensor>, 0.0, false, None, false);
-        self.proj.forward(&attended.transpose(1, 2).reshape([count, length, self.width]))
+        let attended = attention(query, key, value).transpose(1, 2);
+        self.proj.forward(&attended.reshape([count, length, self.width]))
     }
 }
 

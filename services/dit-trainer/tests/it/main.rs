@@ -13,11 +13,20 @@ use serde_json::json;
 
 type Job = local_worker::Job<DitTrainer>;
 
+/// On the CPU, unless `REKINDLE_TEST_GPU` is set: then on the GPU that there has to be.
+fn trainer() -> DitTrainer {
+    if std::env::var_os("REKINDLE_TEST_GPU").is_some() {
+        torch::set_up();
+        assert!(torch::device().is_cuda(), "libtorch finds no GPU");
+    }
+    DitTrainer::new(1)
+}
+
 /// A small job on one thread that has everything in it that could go wrong at once: parts of uneven size, mirrored
 /// images, images that do not fill the last batch, classes that are not told, clipping, and patience.
 fn job() -> Job {
     let job = Job::new(
-        DitTrainer::new(1),
+        trainer(),
         json!({
             "model": "tiny", "image_size": 8, "steps": 6, "batch_size": 7, "lr": 2e-3, "validate_every_steps": 2,
             "sample_every_steps": 3, "solver_steps": 2, "class_dropout": 0.3, "early_stop_patience": 2, "seed": 5,
