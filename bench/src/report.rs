@@ -7,8 +7,6 @@ use anyhow::Context;
 use crate::machine;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-/// The page that is written, where `REKINDLE_BENCH_PAGE` names no other, below the checkout.
-const PAGE: &str = "docs/benchmarks.md";
 
 /// A table: what was measured, both sides, and how they compare.
 #[derive(Debug)]
@@ -36,12 +34,12 @@ impl fmt::Display for Table {
     }
 }
 
-/// Puts a table into its place on the page.
+/// Puts a table into its place on `page`, below the checkout, or on the one that `REKINDLE_BENCH_PAGE` names.
 ///
 /// # Errors
 /// When the page has no such place.
-pub(crate) fn write(section: &str, table: &Table) -> anyhow::Result<()> {
-    let name = std::env::var("REKINDLE_BENCH_PAGE").unwrap_or_else(|_| PAGE.into());
+pub(crate) fn write(page: &str, section: &str, table: &Table) -> anyhow::Result<()> {
+    let name = std::env::var("REKINDLE_BENCH_PAGE").unwrap_or_else(|_| page.into());
     let path = Path::new(ROOT).join(&name);
     let page = fs::read_to_string(&path).with_context(|| format!("cannot read {name}"))?;
     let (begin, end) = (format!("<!-- bench: {section} -->\n"), "<!-- end -->\n");

@@ -115,6 +115,8 @@ pub struct Job<T> {
     pub trainer: T,
     /// How many micro-batches the scheduler says to begin with.
     pub micro_batches: Option<u32>,
+    /// Folders besides its own that it may read.
+    pub roots: Vec<PathBuf>,
     params: Value,
 }
 
@@ -138,7 +140,7 @@ impl<T: Trainer> Job<T> {
             .entry("data")
             .or_insert_with(|| "images".into());
         let folder = tempfile::tempdir().expect("there is room for a folder");
-        Self { folder, params, trainer, micro_batches: None }
+        Self { folder, params, trainer, micro_batches: None, roots: Vec::new() }
     }
 
     /// Another job on the same images.
@@ -222,7 +224,7 @@ impl<T: Trainer> Job<T> {
         });
         let folder = self.folder.path().join("run");
         std::fs::create_dir_all(&folder).expect("there is room for a folder");
-        Run { grant, resume, folder, data_roots: vec![self.folder.path().into()] }
+        Run { grant, resume, folder, data_roots: [&[self.folder.path().into()], &self.roots[..]].concat() }
     }
 }
 
