@@ -69,6 +69,17 @@ pub fn check(workload: &Workload, params: &Map<String, Value>) -> Result<(), Par
     }
 }
 
+/// Checks parameters that jobs get where they set none of that name: they have to be right beside every default.
+///
+/// # Errors
+/// Names the parameter, what it holds and what it may hold.
+pub fn check_defaults(workload: &Workload, params: &Map<String, Value>) -> Result<(), ParamsError> {
+    let mut whole = params.clone();
+    // What every job has to say itself.
+    whole.entry("data").or_insert_with(|| "images".into());
+    check(workload, &whole)
+}
+
 /// In what the parameters of two jobs of this workload differ so that neither goes on from the other's checkpoints;
 /// nothing where that cannot be known.
 pub fn differences(workload: &Workload, then: &Map<String, Value>, now: &Map<String, Value>) -> Vec<String> {

@@ -98,6 +98,15 @@ impl SubmitJob {
         }
     }
 
+    /// The same with parameters filled in that it does not set itself.
+    #[must_use]
+    pub fn with_default_params(mut self, defaults: Map<String, Value>) -> Self {
+        for (name, value) in defaults {
+            self.params.entry(name).or_insert(value);
+        }
+        self
+    }
+
     /// Checks what the types cannot say.
     ///
     /// # Errors

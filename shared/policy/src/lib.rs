@@ -26,7 +26,7 @@ pub use estimate::{PastRun, estimate};
 pub use forecast::{auto_limit, remaining, shortfall};
 pub use memory::memory_need;
 pub use owners::{DEFAULT_OWNER, OwnerPolicy, Owners};
-pub use terms::{Candidate, MAX_ATTEMPT, Terms, Unresolved, resolve};
+pub use terms::{Candidate, MAX_ATTEMPT, Terms, Unresolved, profile_params, resolve};
 pub use types::{GpuPrice, LargeBatch, ProfilePolicy, RetryPolicy, WorkloadPolicy};
 
 #[cfg(test)]

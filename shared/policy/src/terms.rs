@@ -7,6 +7,7 @@ use contract::{
     Timeout, TotalLimits, Workload,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{
     GpuPrice, RetryPolicy, WorkloadPolicy,
@@ -115,7 +116,17 @@ pub enum Unresolved {
     },
 }
 
-/// Resolves a submission against the policy.
+/// The parameters that a submission's profile has for it; none where there is no such profile.
+pub fn profile_params(
+    submission: &SubmitJob,
+    workloads: &BTreeMap<Workload, WorkloadPolicy>,
+) -> Map<String, Value> {
+    let profiles = workloads.get(&submission.workload).map(|policy| &policy.profiles);
+    let profile = profiles.zip(submission.profile.as_ref()).and_then(|(profiles, name)| profiles.get(name));
+    profile.map(|profile| profile.params.clone()).unwrap_or_default()
+}
+
+/// Resolves a submission against the policy. Its parameters are taken as they are: those of its profile were filled in.
 ///
 /// # Errors
 /// [`Unresolved`] names what is not known and lists what is.

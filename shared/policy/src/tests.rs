@@ -17,7 +17,7 @@ use contract::{GpuClass, SubmitJob, Workload};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{GpuPrice, Terms, Unresolved, WorkloadPolicy, resolve};
+use crate::{GpuPrice, Terms, Unresolved, WorkloadPolicy, profile_params, resolve};
 
 /// The part of `rekindle.toml` that is policy.
 #[derive(Deserialize)]
@@ -30,11 +30,17 @@ fn shipped() -> Shipped {
     toml::from_str(include_str!("../../../rekindle.toml")).unwrap()
 }
 
+/// A submission written as JSON, with what its profile says of parameters.
+fn filled_in(submission: serde_json::Value) -> SubmitJob {
+    let submission: SubmitJob = serde_json::from_value(submission).unwrap();
+    let params = profile_params(&submission, &shipped().workloads);
+    submission.with_default_params(params)
+}
+
 /// Resolves a submission written as JSON against the shipped policy.
 fn resolved(submission: serde_json::Value) -> Result<Terms, Unresolved> {
-    let submission: SubmitJob = serde_json::from_value(submission).unwrap();
     let Shipped { gpu, workloads } = shipped();
-    resolve(&submission, &workloads, &gpu)
+    resolve(&filled_in(submission), &workloads, &gpu)
 }
 
 /// The terms of a classifier job with everything left to the policy.

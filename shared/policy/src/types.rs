@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use contract::{GpuClass, Jitter, Profile, Seconds, Tier};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// A GPU class's price and size.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -75,6 +76,9 @@ pub struct ProfilePolicy {
     /// The longest one attempt may run.
     #[serde(default)]
     pub timeout: Option<Seconds>,
+    /// Parameters of its jobs, where they set none of that name themselves.
+    #[serde(default)]
+    pub params: Map<String, Value>,
 }
 
 /// How often and after what wait a failed attempt is followed by another.

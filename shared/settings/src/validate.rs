@@ -1,8 +1,9 @@
 //! What the types cannot say.
 
-use contract::{GpuClass, Seconds};
+use contract::{GpuClass, Seconds, Workload, params};
 use policy::{RetryPolicy, WorkloadPolicy};
 use secrecy::ExposeSecret;
+use serde_json::Value;
 
 use crate::{Settings, SettingsError};
 
@@ -53,6 +54,7 @@ impl Settings {
         self.validate_gpu()?;
         for (name, workload) in &self.workloads {
             self.validate_workload(&format!("workloads.{name}"), workload)?;
+            self.validate_profiles(name, workload)?;
         }
         self.validate_owners()?;
         self.validate_failure_rules()
@@ -149,17 +151,8 @@ impl Settings {
         if let Some(large) = &workload.large_batch {
             self.validate_classes(&format!("{key}.large_batch.gpu"), &large.gpu)?;
         }
-        let day = Seconds::new(DAY).unwrap_or_default();
-        let most = workload.max_timeout.unwrap_or(day);
+        let most = longest(workload);
         require_time(format!("{key}.max_timeout"), most, DAY)?;
-        for (name, profile) in &workload.profiles {
-            if let Some(gpu) = &profile.gpu {
-                self.validate_classes(&format!("{key}.profiles.{name}.gpu"), gpu)?;
-            }
-            if let Some(timeout) = profile.timeout {
-                require_time(format!("{key}.profiles.{name}.timeout"), timeout, most.as_f64())?;
-            }
-        }
         require_time(format!("{key}.timeout"), workload.timeout, most.as_f64())?;
         require(1 <= workload.concurrency, format!("{key}.concurrency"), workload.concurrency, "1 or more")?;
         require(1 <= workload.slots, format!("{key}.slots"), workload.slots, "1 or more")?;
@@ -167,6 +160,24 @@ impl Settings {
         let right = format!("{LEAST_MEMORY_MIB} MiB or more");
         require(LEAST_MEMORY_MIB <= memory, format!("{key}.host_memory_mib"), memory, right)?;
         validate_retry(&format!("{key}.retry"), &workload.retry)
+    }
+
+    fn validate_profiles(&self, name: &Workload, workload: &WorkloadPolicy) -> Checked {
+        for (profile, policy) in &workload.profiles {
+            let key = format!("workloads.{name}.profiles.{profile}");
+            if let Some(gpu) = &policy.gpu {
+                self.validate_classes(&format!("{key}.gpu"), gpu)?;
+            }
+            if let Some(timeout) = policy.timeout {
+                require_time(format!("{key}.timeout"), timeout, longest(workload).as_f64())?;
+            }
+            if let Err(error) = params::check_defaults(name, &policy.params) {
+                let given = Value::from(policy.params.clone());
+                let right = format!("what a job of {name} takes ({error})");
+                require(false, format!("{key}.params"), given, right)?;
+            }
+        }
+        Ok(())
     }
 
     /// Classes to choose from: at least one, and each with a price.
@@ -179,6 +190,11 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// The most that an attempt of a workload may run.
+fn longest(workload: &WorkloadPolicy) -> Seconds {
+    workload.max_timeout.unwrap_or(Seconds::new(DAY).unwrap_or_default())
 }
 
 fn validate_retry(key: &str, retry: &RetryPolicy) -> Checked {

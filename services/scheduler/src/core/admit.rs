@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use contract::{
     Estimate, JobAccepted, JobId, Refusal, Refused, SubmitJob, control::JobEdits, events::JobQueued, params,
 };
-use policy::{Charged, Placement, Terms, estimate, placements, resolve};
+use policy::{Charged, Placement, Terms, estimate, placements, profile_params, resolve};
 
 use super::{
     Answer, Command, Core, JobEvent, Rules, Submission,
@@ -45,15 +45,17 @@ impl Core {
                 format!("{job_id} is the name of a trial of sweep {}; choose another one", sweep.id);
             return Err(Refused::new(Refusal::Conflict, message));
         }
-        let terms = self.desk.rules.terms(&asked)?;
-        Ok(self.take_in(job_id, asked, terms, submission.traceparent, None))
+        let whole = self.desk.rules.filled_in(&asked);
+        let terms = self.desk.rules.terms(&whole)?;
+        let asked = (asked != whole).then(|| Box::new(asked));
+        Ok(self.take_in(job_id, (whole, asked), terms, submission.traceparent, None))
     }
 
-    /// Takes in a job that nothing speaks against.
+    /// Takes in a job that nothing speaks against, with what was asked for where more was filled in.
     pub(super) fn take_in(
         &mut self,
         job_id: JobId,
-        asked: SubmitJob,
+        (submission, submitted): (SubmitJob, Option<Box<SubmitJob>>),
         terms: Terms,
         traceparent: Option<String>,
         trial: Option<TrialOf>,
@@ -62,8 +64,8 @@ impl Core {
         let placement = first(&terms);
         let job = Job {
             id: job_id.clone(),
-            submission: asked,
-            submitted: None,
+            submission,
+            submitted,
             edits: JobEdits::default(),
             fresh_after: 0,
             terms,
@@ -118,9 +120,10 @@ impl Core {
     }
 
     fn prospect(&self, submission: &SubmitJob) -> Result<Estimate, Refused> {
-        let terms = self.desk.rules.terms(submission)?;
+        let submission = self.desk.rules.filled_in(submission);
+        let terms = self.desk.rules.terms(&submission)?;
         let choice = self.desk.choose_under(&submission.workload, &terms, None);
-        let past = self.desk.past.of_kind(submission, &choice.placement.gpu);
+        let past = self.desk.past.of_kind(&submission, &choice.placement.gpu);
         let mut estimate = estimate(&terms, &choice, &past);
         let (owner, worst) = (&submission.owner, estimate.worst_usd);
         estimate.warnings.extend(self.desk.owner_is_short(owner, &terms, worst, None));
@@ -129,6 +132,11 @@ impl Core {
 }
 
 impl Rules {
+    /// A submission with the parameters of its profile. What a job was taken in with stays, whatever the profile has later.
+    fn filled_in(&self, submission: &SubmitJob) -> SubmitJob {
+        submission.clone().with_default_params(profile_params(submission, &self.workloads))
+    }
+
     /// What a submission would run under.
     ///
     /// # Errors

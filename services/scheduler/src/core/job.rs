@@ -26,9 +26,9 @@ const FRUITLESS_PREEMPTIONS: usize = 3;
 pub(crate) struct Job {
     /// Its name.
     pub(crate) id: JobId,
-    /// What was asked for, its name filled in, with what was edited since.
+    /// What was asked for, its name and its profile's parameters filled in, with what was edited since.
     pub(crate) submission: SubmitJob,
-    /// What was asked for at first, where it was edited since.
+    /// What was asked for at first, where parameters were filled in or anything was edited since.
     #[serde(default)]
     pub(crate) submitted: Option<Box<SubmitJob>>,
     /// What was edited.

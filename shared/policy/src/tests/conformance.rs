@@ -1,9 +1,9 @@
 //! The policy that ships, a line of its table each.
 
-use contract::Workload;
-use serde_json::json;
+use contract::{Workload, dit::DitParams, params::WorkloadParams};
+use serde_json::{Map, Value, json};
 
-use super::{classes, resolved, shipped};
+use super::{classes, filled_in, resolved, shipped};
 use crate::backoff;
 
 fn workload(name: &str) -> Workload {
@@ -43,6 +43,25 @@ fn the_budgets_and_limits_are_those_of_the_table() {
         };
         assert_eq!(found, expected, "{row}");
     }
+}
+
+#[test]
+fn the_parameters_of_profiles_are_those_of_the_table() {
+    let table = [
+        ("dit: 20,000 steps", json!({}), 20_000),
+        ("dit: fast: 20,000 steps", json!({ "profile": "fast" }), 20_000),
+        ("dit: full: 200,000 steps", json!({ "profile": "full" }), 200_000),
+        ("dit: full: what a job says itself", json!({ "profile": "full", "params": { "steps": 7 } }), 7),
+    ];
+    for (row, mut submission, expected) in table {
+        submission["workload"] = json!("dit");
+        let submission = filled_in(submission).with_default_params(json_map(json!({ "data": "pets" })));
+        assert_eq!(DitParams::parse(&submission.params).unwrap().steps, expected, "{row}");
+    }
+}
+
+fn json_map(value: Value) -> Map<String, Value> {
+    serde_json::from_value(value).unwrap()
 }
 
 /// The table's ten inputs a worker are ten slots: ten runs that share one process and its device. One slot ships, because

@@ -151,6 +151,8 @@ fn values_that_make_no_sense_are_named() {
             ("usd_per_hour = 0.60", "usd_per_hour = nan"),
             ("backoff_coefficient = 2.0", "backoff_coefficient = 0.5"),
             ("timeout = \"24h\"", "timeout = \"25h\""),
+            ("steps = 200000", "steps = 0"),
+            ("steps = 200000", "step = 9"),
             ("# max_timeout = \"12h\"", "max_timeout = \"30m\""),
             ("claim_timeout = \"60s\"", "claim_timeout = 0"),
             ("least_run = \"30s\"", "least_run = 0"),

@@ -5,7 +5,7 @@ use contract::{
     control::RedriveJob,
     sweep::{ResumeSweep, SweepState},
 };
-use policy::sweep::count;
+use policy::{profile_params, sweep::count};
 
 use super::record::{Halt, Sweep};
 use crate::core::{Answer, Command, Core};
@@ -34,6 +34,7 @@ impl Core {
             submitted_at: self.desk.now,
             count,
             max_usd: submission.max_usd,
+            profile_params: profile_params(&submission.job, &self.desk.rules.workloads),
             submission,
             trials: Vec::new(),
             deaths: std::collections::BTreeMap::new(),

@@ -44,7 +44,7 @@ impl Core {
             Ok(terms) => {
                 sweep.trials.push(Trial::default());
                 let trial = Some(TrialOf { sweep: sweep_id.clone(), number });
-                self.take_in(job_id, asked, terms, traceparent, trial);
+                self.take_in(job_id, (asked, None), terms, traceparent, trial);
                 true
             }
             Err(problem) => {

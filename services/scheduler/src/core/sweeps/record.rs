@@ -21,6 +21,9 @@ pub(crate) struct Sweep {
     pub(crate) id: SweepId,
     /// What was asked for.
     pub(crate) submission: SubmitSweep,
+    /// The parameters that its jobs' profile had when it was accepted.
+    #[serde(default)]
+    pub(crate) profile_params: Map<String, Value>,
     /// The trace of its submission, which its trials belong to.
     #[serde(default)]
     pub(crate) traceparent: Option<String>,
@@ -120,7 +123,7 @@ impl Sweep {
         let mut job = self.submission.job.clone();
         job.job_id = Some(self.id.trial(number));
         job.params.extend(self.params(number));
-        job
+        job.with_default_params(self.profile_params.clone())
     }
 
     /// Takes note that a trial's job has ended, or goes on after all.

@@ -20,6 +20,7 @@ mod stories_memory;
 mod stories_money;
 mod stories_offers;
 mod stories_pausing;
+mod stories_profiles;
 mod stories_redriving;
 mod stories_shares;
 mod stories_sweeps;

@@ -21,7 +21,7 @@ pub(crate) const START: Timestamp = Timestamp(1_001_894_380_000);
 pub(crate) struct Scene {
     pub(crate) core: Core,
     pub(super) now: Timestamp,
-    rules: Rules,
+    pub(super) rules: Rules,
 }
 
 impl Scene {
