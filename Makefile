@@ -36,6 +36,10 @@ build: setup ## Build every program
 demo: build ## Train on a real broker, kill the trainer, watch it recover (DATA=folder: your images)
 	@python3 scripts/demo.py $(if $(DATA),--data "$(DATA)")
 
+.PHONY: demo-dit
+demo-dit: build ## Train a diffusion transformer to draw digits, and have a classifier read what it drew
+	@python3 scripts/demo_dit.py
+
 .PHONY: test
 test: build ## Run every test (TEST=name: some of them)
 	python3 -m unittest discover --start-directory scripts --top-level-directory scripts

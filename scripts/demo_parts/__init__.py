@@ -1,1 +1,1 @@
-"""The parts of demo.py."""
+"""The parts of demo.py and demo_dit.py."""

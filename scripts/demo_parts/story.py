@@ -6,10 +6,10 @@ PROGRESS_EVERY = 4.0
 
 
 class Story:
-    """Compares each view of the job with the one before and says what is new."""
+    """Compares each view of a job with the one before and says what is new; times count from `started`."""
 
-    def __init__(self) -> None:
-        self.started = time.monotonic()
+    def __init__(self, started: float | None = None) -> None:
+        self.started = time.monotonic() if started is None else started
         self.told: set[tuple] = set()
         self.progress_told = 0.0
 

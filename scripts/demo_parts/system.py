@@ -12,6 +12,9 @@ from typing import TextIO
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "data" / "demo"
+# What `rekindle` ends with when nobody answers, and for how many seconds it is asked again.
+UNREACHABLE = 5
+PATIENCE = 60
 PROGRAM = ROOT / "target" / "debug" / "rekindle"
 
 
@@ -70,10 +73,18 @@ class System:
 
     def show(self, job: str) -> dict:
         """The job as the scheduler sees it."""
-        ended = self.run("show", job, "--json")
-        if ended.returncode != 0:
-            raise DemoError(f"`rekindle show {job}` ended with {ended.returncode}: {ended.stderr.strip()}")
-        return json.loads(ended.stdout)
+        return json.loads(self.ask("show", job, "--json"))
+
+    def ask(self, *arguments: str) -> str:
+        """What a command prints that must succeed. A machine that is very busy may take a while to answer."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            ended = self.run(*arguments)
+            if ended.returncode == 0:
+                return ended.stdout
+            if ended.returncode != UNREACHABLE or deadline < time.monotonic():
+                command = " ".join(arguments)
+                raise DemoError(f"`rekindle {command}` ended with {ended.returncode}: {ended.stderr.strip()}")
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs one command to its end."""
