@@ -2,8 +2,9 @@
 """Proves the Dockerfile and docker-compose.yml as they stand, without a registry to pull from.
 
 The images that they build on are made here, by debootstrap and from this machine's own Rust, and handed in through
-the build arguments that everyone may use. Then the whole system is brought up with two trainers, two jobs are
-submitted through the broker, and both must succeed, on both trainers. Everything is taken down at the end.
+the build arguments that everyone may use. Then the whole system is brought up with two trainers of classifiers and one of
+diffusion transformers. Two jobs are submitted through the broker, and both must succeed, on both trainers; a third one
+leaves a checkpoint, from which an image is generated. Everything is taken down at the end.
 """
 
 import json
@@ -12,16 +13,22 @@ import secrets
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 from compose_check import base_images
 from compose_check.compose import Compose
 
 # Seconds; a busy machine takes its time.
 LIMIT = 600
+PNG = b"\x89PNG\r\n\x1a\n"
 # A short one: the digits at their own size.
 JOB = ["--workload", "classifier", "--data", "digits"]
 JOB += ["--param", "stem=small", "--param", "image_size=8", "--param", "epochs=3"]
+# A few steps: what is drawn is not looked at.
+DIT_JOB = ["--workload", "dit", "--data", "digits", "--gpu", "cpu", "--param", "model=tiny", "--param", "image_size=8"]
+DIT_JOB += ["--param", "flip=false", "--param", "steps=20", "--param", "batch_size=16", "--param", "solver_steps=2"]
 
 
 class CheckError(Exception):
@@ -43,7 +50,7 @@ def main() -> int:
     except (CheckError, subprocess.CalledProcessError) as error:
         print(f"docker-check failed: {error}", file=sys.stderr)
         return 1
-    print("docker-check: the images build, and two jobs ran on two trainers, one of which was killed", flush=True)
+    print("docker-check: the images build, jobs ran on three trainers, one of which was killed, and an image was drawn")
     return 0
 
 
@@ -65,6 +72,7 @@ def settings() -> dict[str, str]:
         "BUILD_PROFILE": "dev",
         "AMQP_PORT": "0",
         "MANAGEMENT_PORT": "0",
+        "COMPOSE_PROFILES": "dit",
     }
 
 
@@ -86,6 +94,19 @@ def check(compose: Compose) -> None:
     workers = {attempt["worker"] for job in ended for attempt in job["attempts"]}
     if len(workers) != 2:
         raise CheckError(f"two trainers run, and the jobs ran on {sorted(workers)}")
+    draw(compose)
+
+
+def draw(compose: Compose) -> None:
+    """Trains what draws, and has it draw, as docs/docker.md says."""
+    compose.cli("submit", *DIT_JOB, "--id", "check-3")
+    ended = wait_for_state(compose, "check-3", ("succeeded", "dead", "cancelled"))
+    if ended["state"] != "succeeded":
+        raise CheckError(f"check-3 ended as {ended['state']}: {ended.get('failure')}")
+    with tempfile.TemporaryDirectory() as folder:
+        compose.sample(folder, "check-3", "-n", "1", "-o", "/out/samples.png")
+        if not (Path(folder) / "samples.png").read_bytes().startswith(PNG):
+            raise CheckError("what `rekindle sample` wrote is no PNG")
 
 
 def wait_for_health(compose: Compose) -> None:

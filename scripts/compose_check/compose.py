@@ -27,6 +27,11 @@ class Compose:
         ended = subprocess.run(command, env=self.environment, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
         return ended.stdout
 
+    def sample(self, folder: str, *arguments: str) -> None:
+        """`rekindle sample` in the image that has what it takes; `folder` is its /out."""
+        out = ["--user", str(os.getuid()), "--volume", f"{folder}:/out"]
+        self.run("run", "--rm", "-T", *out, "dit-trainer", "rekindle", "sample", *arguments)
+
     def kill(self, worker: str) -> None:
         """Ends a trainer's process as a crash would. `docker kill` would count as the operator's wish, and stay."""
         # A worker is called after its container.

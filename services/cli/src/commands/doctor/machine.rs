@@ -13,8 +13,8 @@ use crate::{commands::up::find_gpus, text::size};
 const SCARCE: u64 = 5_000_000_000;
 /// Less room than this ends them now.
 const NO_ROOM: u64 = 500_000_000;
-/// What trainers are linked to.
-const TRAINER: &str = "classifier-trainer";
+/// What is linked to libtorch.
+const TRAINERS: [&str; 2] = ["classifier-trainer", "dit-trainer"];
 
 pub(crate) async fn check(settings: &Settings) -> Vec<Check> {
     let mut checks = vec![data_folder(&settings.data.dir)];
@@ -103,32 +103,36 @@ fn on_path(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
-/// Whether the trainer would find the libraries it is linked to.
+/// Whether the trainers beside this program would find the libraries that they are linked to.
 async fn libtorch() -> Check {
-    let beside = std::env::current_exe().ok().and_then(|here| Some(here.parent()?.join(TRAINER)));
-    let Some(trainer) = beside.filter(|trainer| trainer.is_file()) else {
+    let here = std::env::current_exe().ok();
+    let folder = here.as_deref().and_then(Path::parent).unwrap_or(Path::new("/"));
+    let trainers: Vec<&str> =
+        TRAINERS.into_iter().filter(|trainer| folder.join(trainer).is_file()).collect();
+    if trainers.is_empty() {
         return Check::warn(
             "libtorch",
-            format!("{TRAINER} does not lie beside this program"),
-            "build it for machines that train: cargo build --release",
+            format!("neither {} lies beside this program", TRAINERS.join(" nor ")),
+            "build them for machines that train: cargo build --release",
         );
-    };
-    let listed = match Command::new("ldd").arg(&trainer).output().await {
-        Ok(listed) => String::from_utf8_lossy(&listed.stdout).into_owned(),
-        Err(error) => {
-            return Check::warn("libtorch", format!("cannot run ldd: {error}"), "install it to see");
-        }
-    };
-    let missing = missing_libraries(&listed);
-    if missing.is_empty() {
-        Check::ok("libtorch", format!("{TRAINER} finds its libraries"))
-    } else {
-        Check::fail(
-            "libtorch",
-            format!("{TRAINER} does not find {}", missing.join(", ")),
-            "run `make setup`, or add libtorch's folder to LD_LIBRARY_PATH",
-        )
     }
+    for trainer in &trainers {
+        let listed = match Command::new("ldd").arg(folder.join(trainer)).output().await {
+            Ok(listed) => String::from_utf8_lossy(&listed.stdout).into_owned(),
+            Err(error) => {
+                return Check::warn("libtorch", format!("cannot run ldd: {error}"), "install it to see");
+            }
+        };
+        let missing = missing_libraries(&listed);
+        if !missing.is_empty() {
+            return Check::fail(
+                "libtorch",
+                format!("{trainer} does not find {}", missing.join(", ")),
+                "run `make setup`, or add libtorch's folder to LD_LIBRARY_PATH",
+            );
+        }
+    }
+    Check::ok("libtorch", format!("found by {}", trainers.join(" and ")))
 }
 
 /// The libraries that `ldd` says are not found.
