@@ -175,6 +175,8 @@ fn values_that_make_no_sense_are_named() {
             gpu.l4.usd_per_hour is NaN; it takes a number of dollars, 0 or more
             workloads.classifier.retry.backoff_coefficient is 0.5; it takes 1 to 100
             workloads.dit.profiles.full.timeout is 1day 1h; it takes more than 0s, at most 1day
+            workloads.dit.profiles.full.params is {"steps":0}; it takes what a job of dit takes (params: steps is 0; it takes 1 to 10,000,000)
+            workloads.dit.profiles.full.params is {"step":9}; it takes what a job of dit takes (params: unknown field `step`, expected one of `data`, `model`, `image_size`, `patch_size`, `steps`, `batch_size`, `accumulation`, `lr`, `warmup_steps`, `weight_decay`, `clip_norm`, `ema_decay`, `time`, `class_dropout`, `flip`, `val_split`, `validate_every_steps`, `early_stop_patience`, `sample_every_steps`, `solver`, `solver_steps`, `guidance`, `seed`, `precision`, `max_unreadable`, `checkpoint_every_steps`)
             workloads.classifier.timeout is 1h; it takes more than 0s, at most 30m
             scheduler.claim_timeout is 0s; it takes more than 0s, at most 1day
             scheduler.least_run is 0s; it takes more than 0s, at most 1h

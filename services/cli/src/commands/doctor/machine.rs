@@ -107,8 +107,7 @@ fn on_path(program: &str) -> Option<PathBuf> {
 async fn libtorch() -> Check {
     let here = std::env::current_exe().ok();
     let folder = here.as_deref().and_then(Path::parent).unwrap_or(Path::new("/"));
-    let trainers: Vec<&str> =
-        TRAINERS.into_iter().filter(|trainer| folder.join(trainer).is_file()).collect();
+    let trainers: Vec<&str> = TRAINERS.into_iter().filter(|trainer| folder.join(trainer).is_file()).collect();
     if trainers.is_empty() {
         return Check::warn(
             "libtorch",

@@ -68,7 +68,8 @@ fn a_job_keeps_what_its_profile_said_when_it_was_accepted() {
     scene.play(&["redrive a edits.params.epochs=null"]);
     assert_eq!(die(&mut scene, "a", 4), json!({ "data": "flowers", "lr": 0.1 }));
 
-    let repeated = scene.play(&["submit a profile=large params.lr=0.1", "submit a profile=large params.lr=0.2"]);
+    let repeated =
+        scene.play(&["submit a profile=large params.lr=0.1", "submit a profile=large params.lr=0.2"]);
     expect![[r#"
         submit a profile=large params.lr=0.1
             known, dead
@@ -84,9 +85,17 @@ fn classes_memory_and_the_check_look_at_what_the_profile_says() {
         with_large(json!({ "batch_size": 1024, "image_size": 224, "arch": "resnet50" })),
         expect![[r#"
             submit a profile=large
+                refused: the job needs about 102085 MiB of device memory (resnet50, 1024 images of 224 pixels at a time, fp32), and none of a100 has that; the largest has 40960 MiB. accumulation=4 would need 27810 MiB; or ask for a larger class in resources.gpu, or set resources.memory_mib if you know better
             submit b profile=large params.accumulation=4
+                tell queued b
+                accepted
+                offer b.1 to a100 at 0s
             submit c profile=large params.batch_size=64
+                tell queued c
+                accepted
+                offer c.1 to t4 at 0s
             submit d profile=large params.accumulation=3
+                refused: params: accumulation is 3; it takes a divisor of batch_size
         "#]],
     );
 }
@@ -100,10 +109,11 @@ fn an_estimate_counts_what_the_profile_says() {
         json!({ "workload": "classifier", "profile": "large", "params": { "data": "flowers" } }),
     )
     .unwrap();
-    let basis = scene.step(Event::Estimate(Box::new(submission))).into_iter().find_map(|command| match command {
-        Command::Answer(Answer::Estimate(estimate)) => estimate.expected.map(|expected| expected.basis),
-        _ => None,
-    });
+    let basis =
+        scene.step(Event::Estimate(Box::new(submission))).into_iter().find_map(|command| match command {
+            Command::Answer(Answer::Estimate(estimate)) => estimate.expected.map(|expected| expected.basis),
+            _ => None,
+        });
     assert_eq!(basis.unwrap(), "one job with the same parameters on t4");
 }
 
