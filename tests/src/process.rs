@@ -3,7 +3,7 @@
 use std::{
     fs::OpenOptions,
     path::{Path, PathBuf},
-    process::{ExitStatus, Stdio},
+    process::{ExitStatus, Output, Stdio},
 };
 
 use nix::{
@@ -105,6 +105,15 @@ impl Process {
     fn signal(&self, signal: Signal) {
         kill(self.pid, signal).unwrap_or_else(|error| panic!("cannot signal {}: {error}", self.name));
     }
+}
+
+/// Runs a program of this workspace to its end, with so many more `variables`.
+pub(crate) async fn run(program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(program_path(program));
+    command.args(arguments).envs(variables.iter().copied()).stdin(Stdio::null()).kill_on_drop(true);
+    let ended = timeout(LIMIT, command.output()).await;
+    let ended = ended.unwrap_or_else(|_| panic!("{program} {} does not end", arguments.join(" ")));
+    ended.unwrap_or_else(|error| panic!("cannot start {program}: {error}"))
 }
 
 /// Where cargo puts the workspace's programs: beside the folder of the tests.

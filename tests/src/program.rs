@@ -50,6 +50,11 @@ impl Program {
         Self::trainer(worker, "classifier-trainer", &[])
     }
 
+    /// A trainer of diffusion transformers.
+    pub fn dit_trainer(worker: &str) -> Self {
+        Self::trainer(worker, "dit-trainer", &[])
+    }
+
     /// `rekindle up`: scheduler, checkpoint-store and one classifier-trainer, kept running.
     pub fn up() -> Self {
         Self::plain("up", "rekindle", &["up", "--trainers", "1"])

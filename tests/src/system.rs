@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    process::Output,
     time::Duration,
 };
 
@@ -17,7 +18,7 @@ use crate::{
     folder::Folder,
     full_disk::FullDisk,
     home::Home,
-    process::Process,
+    process::{self, Process},
     program::{Program, SCHEDULER},
     wait::wait_for,
 };
@@ -159,6 +160,13 @@ impl System {
         let file = self.path().join(SETTINGS).display().to_string();
         let variables = [("REKINDLE_CONFIG", file.as_str()), ("REKINDLE__BROKER__URL", line.url())];
         Process::start(program, &variables, &self.log(&program.name))
+    }
+
+    /// Runs `rekindle` with these arguments to its end.
+    pub async fn rekindle(&self, arguments: &[&str]) -> Output {
+        let file = self.path().join(SETTINGS).display().to_string();
+        let variables = [("REKINDLE_CONFIG", file.as_str()), ("REKINDLE__BROKER__URL", self.broker_url())];
+        process::run("rekindle", arguments, &variables).await
     }
 
     /// A program's process.

@@ -8,6 +8,7 @@ mod chaos;
 mod classes;
 mod classifier;
 mod damage;
+mod dit;
 mod duplicates;
 mod endings;
 mod guide;
