@@ -84,6 +84,8 @@ fn classes_memory_and_the_check_look_at_what_the_profile_says() {
     check_under(
         with_large(json!({ "batch_size": 1024, "image_size": 224, "arch": "resnet50" })),
         expect![[r#"
+            hello w1 t4
+            hello w2 a100
             submit a profile=large
                 refused: the job needs about 102085 MiB of device memory (resnet50, 1024 images of 224 pixels at a time, fp32), and none of a100 has that; the largest has 40960 MiB. accumulation=4 would need 27810 MiB; or ask for a larger class in resources.gpu, or set resources.memory_mib if you know better
             submit b profile=large params.accumulation=4
