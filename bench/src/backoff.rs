@@ -20,8 +20,9 @@ const SAMPLES: usize = 100;
 const PENDING: usize = 50_000;
 const FROM: Duration = Duration::from_secs(90);
 const SPREAD: Duration = Duration::from_secs(90);
-/// Messages that are published in one window.
+/// Messages that are published in one window, and how often: as fast as the scheduler ends attempts at its best.
 const WINDOW: usize = 500;
+const EVERY: Duration = Duration::from_millis(500);
 /// How long nothing may come before it counts as lost.
 const LOST: Duration = Duration::from_secs(300);
 
@@ -60,7 +61,9 @@ struct Published {
 impl Waiting {
     /// Publishes a crowd whose waits are as different as jitter makes them.
     async fn fill(&mut self, broker: &Broker) -> anyhow::Result<()> {
+        let mut windows = tokio::time::interval(EVERY);
         for first in (0..PENDING).step_by(WINDOW) {
+            windows.tick().await;
             let waits = (first..PENDING.min(first + WINDOW))
                 .map(|number| FROM + SPREAD.mul_f64((number * 7_919 % PENDING) as f64 / PENDING as f64));
             self.publish(broker, waits.collect()).await?;
