@@ -11,7 +11,7 @@ use system_tests::{Program, System, draw_images};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_run_goes_on_and_its_checkpoints_generate() {
     let mut system = System::bare("dit", &[]).await;
-    system.launch_all([Program::dit_trainer("host-0")]).await;
+    system.launch_all([Program::dit_trainer("host-0").with("OMP_NUM_THREADS", "1")]).await;
     draw_images(&system.path().join("datasets/colours"));
 
     let job = submit(&mut system).await;
@@ -25,7 +25,7 @@ async fn a_killed_run_goes_on_and_its_checkpoints_generate() {
     system.restart("host-0").await;
 
     // Each wait has a limit of its own, and a busy machine takes its time for these steps.
-    for step in [100, 200] {
+    for step in [60, 90] {
         let is_past =
             |view: &JobView| view.attempts.get(1).is_some_and(|attempt| step < attempt.progress.step);
         system.until(&job, "past some steps of its second attempt", is_past).await;
@@ -44,8 +44,8 @@ async fn a_killed_run_goes_on_and_its_checkpoints_generate() {
 
 async fn submit(system: &mut System) -> JobId {
     let params = json!({
-        "data": "colours", "model": "tiny", "image_size": 8, "patch_size": 2, "batch_size": 16, "steps": 300,
-        "validate_every_steps": 100, "sample_every_steps": 0, "solver_steps": 2, "checkpoint_every_steps": 20
+        "data": "colours", "model": "tiny", "image_size": 8, "patch_size": 2, "batch_size": 16, "steps": 120,
+        "validate_every_steps": 60, "sample_every_steps": 0, "solver_steps": 2, "checkpoint_every_steps": 20
     });
     let workload = Workload::new(dit::WORKLOAD).unwrap();
     let job_id = Some(JobId::new("killed").unwrap());
