@@ -39,7 +39,7 @@ Exit codes:
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run the whole system in this terminal: broker, scheduler, checkpoint store and a trainer per GPU.
+    /// Run the whole system in this terminal: broker, scheduler, checkpoint store and trainers for each GPU.
     Up(up::Arguments),
     /// Ask for a job.
     Submit(submit::Arguments),
