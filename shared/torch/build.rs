@@ -20,6 +20,6 @@ fn main() {
         .warnings(false)
         .include(include.join("torch/csrc/api/include"))
         .include(include)
-        .files(["src/native/native.cpp", "src/native/adaln.cpp"])
+        .files(["native", "adaln", "batch_norm"].map(|name| format!("src/native/{name}.cpp")))
         .compile("rekindle_native");
 }

@@ -61,7 +61,7 @@ impl ResNet {
     /// Normalised images (N, 3, H, W) to logits (N, classes) in fp32.
     pub fn forward(&self, images: &Tensor, mode: Mode) -> Tensor {
         let images = images.to_kind(self.config.precision.kind());
-        let mut features = self.conv1.forward(&images, mode).relu_(); // (N, 64, H/2, W/2); small stem: H, W
+        let mut features = self.conv1.forward_relu(&images, None, mode); // (N, 64, H/2, W/2); small stem: H, W
         if self.config.stem == Stem::Imagenet {
             features = features.max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false); // (N, 64, H/4, W/4)
         }

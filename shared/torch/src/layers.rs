@@ -1,9 +1,13 @@
 //! Layers with torchvision's parameter names, in fp32 or bf16.
 
+use std::sync::LazyLock;
+
 use tch::{
     Device, Kind, Tensor,
     nn::{Init, Path},
 };
+
+use crate::native;
 
 /// The arithmetic of activations. Parameters are fp32 either way and are cast where they are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +73,29 @@ impl BatchNorm2d {
 
     /// (N, C, H, W) to the same. In training, the batch's own statistics are used and the running ones are moved.
     pub fn forward(&self, input: &Tensor, mode: Mode) -> Tensor {
+        if is_fused(input, mode) { self.fused(input, None, false) } else { self.composed(input, mode) }
+    }
+
+    /// The same, then `added`, of the same shape and kind, then what is negative is cut off.
+    pub fn forward_relu(&self, input: &Tensor, added: Option<&Tensor>, mode: Mode) -> Tensor {
+        if is_fused(input, mode) {
+            return self.fused(input, added, true);
+        }
+        let mut output = self.composed(input, mode);
+        if let Some(added) = added {
+            output += added;
+        }
+        output.relu_()
+    }
+
+    /// In one go, on the CPU.
+    fn fused(&self, input: &Tensor, added: Option<&Tensor>, relu: bool) -> Tensor {
+        let Self { weight, bias, running_mean, running_var } = self;
+        native::batch_norm(input, &native::Norm { weight, bias, running_mean, running_var }, added, relu)
+    }
+
+    /// Of libtorch's own operations.
+    fn composed(&self, input: &Tensor, mode: Mode) -> Tensor {
         input.batch_norm(
             Some(&self.weight),
             Some(&self.bias),
@@ -80,6 +107,10 @@ impl BatchNorm2d {
             true,
         )
     }
+}
+
+fn is_fused(input: &Tensor, mode: Mode) -> bool {
+    mode == Mode::Train && input.device() == Device::Cpu
 }
 
 /// A fully connected layer.
@@ -101,8 +132,24 @@ impl Linear {
     /// (…, input) to (…, output), in the kind of what it is given.
     pub fn forward(&self, input: &Tensor) -> Tensor {
         let kind = input.kind();
-        input.linear(&self.weight.to_kind(kind), Some(&self.bias.to_kind(kind)))
+        let (weight, bias) = (self.weight.to_kind(kind), self.bias.to_kind(kind));
+        if kind == Kind::Float && input.device() == Device::Cpu && !is_intel() {
+            return as_convolution(input, &weight, &bias);
+        }
+        input.linear(&weight, Some(&bias))
     }
+}
+
+/// The same product as a convolution with a kernel of one pixel. Libtorch has MKL do products of fp32, which uses half of the
+/// width of other makers' processors; convolutions it gives to oneDNN, which uses all.
+fn as_convolution(input: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
+    let mut shape = input.size();
+    let features = shape.pop().expect("there is at least the dimension of the features");
+    let pixels = input.reshape([1, -1, 1, features]).permute([0, 3, 1, 2]); // (1, input, rows, 1), channels last
+    let weight = weight.unsqueeze(-1).unsqueeze(-1);
+    let output = pixels.conv2d(&weight, Some(bias), [1], [0], [1], 1); // (1, output, rows, 1)
+    shape.push(weight.size()[0]);
+    output.permute([0, 2, 3, 1]).reshape(shape)
 }
 
 /// Up to this many tokens, the scores of bf16 are written out on the CPU.
@@ -121,6 +168,14 @@ pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor) -> Tensor {
     Tensor::scaled_dot_product_attention(query, key, value, None::<Tensor>, 0.0, false, None, false)
 }
 
+/// Whether this processor is Intel's.
+fn is_intel() -> bool {
+    static IS_INTEL: LazyLock<bool> = LazyLock::new(|| {
+        std::fs::read_to_string("/proc/cpuinfo").is_ok_and(|text| text.contains("GenuineIntel"))
+    });
+    *IS_INTEL
+}
+
 /// What a forward pass is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -136,20 +191,4 @@ pub fn channels_last(tensor: &Tensor) -> Tensor {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::random::{Purpose, normal_on};
-
-    #[test]
-    fn attention_is_the_same_however_it_is_computed() {
-        crate::use_threads(1);
-        let [query, key, value] =
-            [1, 2, 3].map(|seed| normal_on(Device::Cpu, &[2, 3, 16, 8], seed, Purpose::Noise, (0, 0)));
-        let fused = attention(&query, &key, &value);
-        let half = |tensor: &Tensor| tensor.to_kind(Kind::BFloat16);
-        let written_out = attention(&half(&query), &half(&key), &half(&value));
-        assert_eq!((written_out.size(), written_out.kind()), (fused.size(), Kind::BFloat16));
-        let apart = (written_out.to_kind(Kind::Float) - &fused).abs().max().double_value(&[]);
-        assert!(apart < 0.03 * fused.abs().max().double_value(&[]), "{apart}");
-    }
-}
+mod tests;

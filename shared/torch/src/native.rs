@@ -6,7 +6,7 @@ use std::{
     ptr::{null, null_mut},
 };
 
-use tch::{Kind, TchError, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 use torch_sys::C_tensor;
 
 unsafe extern "C" {
@@ -32,6 +32,16 @@ unsafe extern "C" {
         scale: *const C_tensor,
         is_half: bool,
         results: *mut *mut C_tensor,
+    ) -> *mut c_char;
+    fn rekindle_batch_norm(
+        input: *const C_tensor,
+        added: *const C_tensor,
+        weight: *const C_tensor,
+        bias: *const C_tensor,
+        running_mean: *const C_tensor,
+        running_var: *const C_tensor,
+        relu: bool,
+        result: *mut *mut C_tensor,
     ) -> *mut c_char;
     fn rekindle_fill_normal(numbers: *mut C_tensor, seed: u64) -> *mut c_char;
     fn rekindle_drop_gpu_cache() -> *mut c_char;
@@ -152,10 +162,71 @@ pub(crate) fn ada_norm(
     }
 }
 
+/// What a batch norm has for each channel (C), in fp32.
+pub(crate) struct Norm<'a> {
+    pub(crate) weight: &'a Tensor,
+    pub(crate) bias: &'a Tensor,
+    pub(crate) running_mean: &'a Tensor,
+    pub(crate) running_var: &'a Tensor,
+}
+
+/// Normalises (N, C, H, W), fp32 or bf16, by its own statistics, towards which the running ones are moved; adds what there
+/// is to add, of the same shape and kind; and cuts off what is negative, which must be asked for where something is
+/// added. On the CPU only.
+pub(crate) fn batch_norm(input: &Tensor, norm: &Norm<'_>, added: Option<&Tensor>, relu: bool) -> Tensor {
+    assert!(matches!(input.kind(), Kind::Float | Kind::BFloat16), "activations are fp32 or bf16");
+    assert!(relu || added.is_none(), "a sum is cut off");
+    let (_, channels, _, _) = input.size4().expect("activations have four dimensions");
+    for of_channel in [norm.weight, norm.bias, norm.running_mean, norm.running_var] {
+        assert_eq!(
+            (of_channel.size(), of_channel.kind()),
+            (vec![channels], Kind::Float),
+            "one for each channel"
+        );
+        assert!(of_channel.is_contiguous(), "they lie in one piece");
+    }
+    if let Some(added) = added {
+        assert_eq!((added.size(), added.kind()), (input.size(), input.kind()), "as many as there are");
+    }
+    let mut result = null_mut();
+    // SAFETY: all tensors are live and were checked to have the shapes and kinds that the kernel reads. It writes to the
+    // running statistics, which libtorch's handles allow. The result is a new tensor, whose owner this becomes.
+    unsafe {
+        unwrap(rekindle_batch_norm(
+            input.as_ptr(),
+            added.map_or(null(), Tensor::as_ptr),
+            norm.weight.as_ptr(),
+            norm.bias.as_ptr(),
+            norm.running_mean.as_ptr(),
+            norm.running_var.as_ptr(),
+            relu,
+            &raw mut result,
+        ));
+        Tensor::from_ptr(result)
+    }
+}
+
 /// Fills a tensor with normally distributed numbers that depend on the seed alone.
 pub(crate) fn fill_normal(numbers: &mut Tensor, seed: u64) {
     // SAFETY: the tensor is live and exclusively borrowed.
     unwrap(unsafe { rekindle_fill_normal(numbers.as_mut_ptr(), seed) });
+}
+
+/// The numbers of a tensor, to be written.
+///
+/// # Panics
+/// When it is not in main memory, not fp32, or not in one piece.
+pub(crate) fn floats_mut(tensor: &mut Tensor) -> &mut [f32] {
+    assert_eq!((tensor.device(), tensor.kind()), (Device::Cpu, Kind::Float), "these are fp32 in main memory");
+    assert!(tensor.is_contiguous(), "they lie in one piece");
+    // SAFETY: the tensor is live and exclusively borrowed as long as the slice is, and was checked to hold as many floats
+    // one after another. An empty tensor may have no memory.
+    unsafe {
+        match tensor.data_ptr().cast::<f32>() {
+            pointer if pointer.is_null() => &mut [],
+            pointer => std::slice::from_raw_parts_mut(pointer, tensor.numel()),
+        }
+    }
 }
 
 /// Gives back what the GPU's allocator keeps and nobody uses; nothing where there is no GPU.

@@ -27,6 +27,11 @@ impl ConvNorm {
     pub(super) fn forward(&self, input: &Tensor, mode: Mode) -> Tensor {
         self.norm.forward(&self.conv.forward(input), mode)
     }
+
+    /// The same, then `added`, then what is negative is cut off.
+    pub(super) fn forward_relu(&self, input: &Tensor, added: Option<&Tensor>, mode: Mode) -> Tensor {
+        self.norm.forward_relu(&self.conv.forward(input), added, mode)
+    }
 }
 
 /// Two 3×3 convolutions, or a bottleneck of 1×1, 3×3 and 1×1, around which the input goes straight.
@@ -60,15 +65,11 @@ impl Block {
 
     pub(super) fn forward(&self, input: Tensor, mode: Mode) -> Tensor {
         let (last, others) = self.convs.split_last().expect("a block has two or three convolutions");
-        let mut hidden = input.shallow_clone();
-        for conv in others {
-            hidden = conv.forward(&hidden, mode).relu_();
-        }
-        let mut output = last.forward(&hidden, mode);
-        output += match &self.downsample {
+        let around = match &self.downsample {
             Some(downsample) => downsample.forward(&input, mode),
-            None => input,
+            None => input.shallow_clone(),
         };
-        output.relu_()
+        let hidden = others.iter().fold(input, |hidden, conv| conv.forward_relu(&hidden, None, mode));
+        last.forward_relu(&hidden, Some(&around), mode)
     }
 }
