@@ -7,6 +7,9 @@ use super::decode::{Fit, Picture};
 /// Stands where something was cut out: the mean colour of ImageNet, which is zero to the network.
 const NEUTRAL: [u8; 3] = [124, 116, 104];
 
+/// How far a picture is turned at most, in radians: ten degrees.
+const MOST_TURN: f32 = std::f32::consts::PI / 18.0;
+
 /// How much images are changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Augment {
@@ -18,7 +21,8 @@ pub enum Augment {
     Light,
     /// A part of half the area or more, and a flip.
     Medium,
-    /// A part of a third or more, a flip, colour, and something cut out (DeVries & Taylor, arXiv 1708.04552).
+    /// A part of a third or more, turned by up to ten degrees, a flip, colour, and something cut out (DeVries & Taylor,
+    /// arXiv 1708.04552).
     Strong,
 }
 
@@ -61,7 +65,8 @@ impl Augment {
             }
             Self::Medium => show(picture, &part(picture, 0.5, random), size, out),
             Self::Strong => {
-                show(picture, &part(picture, 0.35, random), size, out);
+                let part = part(picture, 0.35, random);
+                show_turned(picture, &part, random.random_range(-MOST_TURN..=MOST_TURN), size, out);
                 recolour(out, random);
                 cut_out(out, size, random);
             }
@@ -85,32 +90,80 @@ fn part(picture: &Picture, least_share: f32, random: &mut impl Rng) -> Window {
     }
 }
 
-/// Which two pixels of a row or column an output pixel lies between, and how far from the first.
-fn between(output: u32, size: u32, start: f32, length: f32, limit: u32) -> (usize, usize, f32) {
-    let last = (limit - 1) as f32;
-    let place = (start + (output as f32 + 0.5) * length / size as f32 - 0.5).clamp(0.0, last);
-    let first = place.floor();
-    (first as usize, (first + 1.0).min(last) as usize, place - first)
+/// An output pixel between two pixels of a row or column.
+struct Between {
+    first: usize,
+    second: usize,
+    /// How far from the first towards the second, of [`WHOLE`].
+    share: u32,
 }
 
+/// Places are kept to this fraction of a pixel: finer ones would not change a byte.
+const WHOLE: u32 = 256;
+
+impl Between {
+    fn new(output: u32, size: u32, start: f32, length: f32, limit: u32) -> Self {
+        let last = (limit - 1) as f32;
+        let place = (start + (output as f32 + 0.5) * length / size as f32 - 0.5).clamp(0.0, last);
+        let first = place.floor();
+        let share = ((place - first) * WHOLE as f32).round() as u32;
+        Self { first: first as usize, second: (first + 1.0).min(last) as usize, share }
+    }
+}
+
+/// Fills the square with what the window shows, each pixel mixed from the four around its place: first two rows into
+/// one, in steps that are the same for each byte and so are done many at a time, then its pixels.
 fn show(picture: &Picture, window: &Window, size: u32, out: &mut [u8]) {
-    let columns: Vec<_> = (0..size)
+    let columns: Vec<Between> = (0..size)
         .map(|x| if window.flipped { size - 1 - x } else { x })
-        .map(|x| between(x, size, window.left, window.width, picture.width))
+        .map(|x| Between::new(x, size, window.left, window.width, picture.width))
         .collect();
     let stride = picture.width as usize * 3;
+    let row_of = |index: usize| &picture.rgb[index * stride..][..stride];
+    let mut mixed = vec![0_u16; stride];
+    for (y, out) in (0..size).zip(out.chunks_exact_mut(size as usize * 3)) {
+        let row = Between::new(y, size, window.top, window.height, picture.height);
+        let (above, below) = ((WHOLE - row.share) as u16, row.share as u16);
+        for ((mixed, &upper), &lower) in mixed.iter_mut().zip(row_of(row.first)).zip(row_of(row.second)) {
+            *mixed = u16::from(upper) * above + u16::from(lower) * below;
+        }
+        for (column, pixel) in columns.iter().zip(out.chunks_exact_mut(3)) {
+            let left = &mixed[column.first * 3..][..3];
+            let right = &mixed[column.second * 3..][..3];
+            for ((value, &left), &right) in pixel.iter_mut().zip(left).zip(right) {
+                let mix = u32::from(left) * (WHOLE - column.share) + u32::from(right) * column.share;
+                *value = ((mix + WHOLE * WHOLE / 2) / (WHOLE * WHOLE)) as u8;
+            }
+        }
+    }
+}
+
+/// The same, with the window turned about its middle by this angle.
+fn show_turned(picture: &Picture, window: &Window, angle: f32, size: u32, out: &mut [u8]) {
+    let (last_column, last_row) = ((picture.width - 1) as f32, (picture.height - 1) as f32);
+    let (middle_x, middle_y) =
+        (window.left + window.width / 2.0 - 0.5, window.top + window.height / 2.0 - 0.5);
+    let (sin, cos) = angle.sin_cos();
+    let mirrored = if window.flipped { -1.0 } else { 1.0 };
+    // From the middle of the output to a pixel of it, as a share of the whole.
+    let from_middle = |place: u32| (place as f32 + 0.5) / size as f32 - 0.5;
+    let stride = picture.width as usize * 3;
     for (y, row) in (0..size).zip(out.chunks_exact_mut(size as usize * 3)) {
-        let (upper, lower, down) = between(y, size, window.top, window.height, picture.height);
-        let upper = &picture.rgb[upper * stride..][..stride];
-        let lower = &picture.rgb[lower * stride..][..stride];
-        for (&(left, right, across), pixel) in columns.iter().zip(row.chunks_exact_mut(3)) {
+        let down = from_middle(y) * window.height;
+        for (x, pixel) in (0..size).zip(row.chunks_exact_mut(3)) {
+            let across = from_middle(x) * window.width * mirrored;
+            let column = (middle_x + across * cos - down * sin).clamp(0.0, last_column);
+            let row = (middle_y + across * sin + down * cos).clamp(0.0, last_row);
+            let (left, upper) = (column as usize, row as usize);
+            let right = (left + 1).min(picture.width as usize - 1);
+            let lower = (upper + 1).min(picture.height as usize - 1);
+            let (share, share_down) = (column.fract(), row.fract());
+            let at = |row: usize, column: usize| &picture.rgb[row * stride + column * 3..][..3];
+            let corners = [at(upper, left), at(upper, right), at(lower, left), at(lower, right)];
             for (channel, value) in pixel.iter_mut().enumerate() {
-                let mix = |row: &[u8]| {
-                    let (a, b) = (f32::from(row[left * 3 + channel]), f32::from(row[right * 3 + channel]));
-                    a + (b - a) * across
-                };
-                let (above, below) = (mix(upper), mix(lower));
-                *value = (above + (below - above) * down + 0.5) as u8;
+                let [a, b, c, d] = corners.map(|corner| f32::from(corner[channel]));
+                let (above, below) = (a + (b - a) * share, c + (d - c) * share);
+                *value = (above + (below - above) * share_down + 0.5) as u8;
             }
         }
     }

@@ -8,6 +8,10 @@ use fast_image_resize::{
 };
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
 
+mod jpeg;
+
+use jpeg::Reduced;
+
 /// Longer sides than this are refused: such files are mistakes, or made to exhaust memory.
 const MAX_SIDE: u32 = 32_768;
 
@@ -31,24 +35,40 @@ pub enum Fit {
     ShortSide(u32),
 }
 
+impl Fit {
+    /// The short side of an image that need not be enlarged for this.
+    fn least_side(self) -> u32 {
+        match self {
+            Self::Square(side) | Self::ShortSide(side) => side,
+        }
+    }
+}
+
 /// Reads a JPEG, PNG or WebP, whatever its file is called, and keeps what `fit` says. Grey becomes RGB, transparency
 /// shows white, and a camera's orientation is applied.
+/// A large JPEG is decoded at a half, a quarter or an eighth of its size, where that is still more than is kept.
 ///
 /// # Errors
 /// Says why these bytes are not a picture.
 pub fn decode(bytes: &[u8], fit: Fit) -> Result<Picture, String> {
     // A decoder that panics on crafted bytes has met an unreadable image, nothing worse.
-    let image = panic::catch_unwind(|| pixels(bytes)).unwrap_or_else(|_| Err("its decoder failed".into()))?;
-    Ok(fitted(&image, fit))
+    let Reduced { image, full } =
+        panic::catch_unwind(|| pixels(bytes, fit)).unwrap_or_else(|_| Err("its decoder failed".into()))?;
+    Ok(fitted(&image, full, fit))
 }
 
-fn pixels(bytes: &[u8]) -> Result<RgbImage, String> {
+fn pixels(bytes: &[u8], fit: Fit) -> Result<Reduced, String> {
     if bytes.is_empty() {
         return Err("the file is empty".into());
     }
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| e.to_string())?;
     match reader.format() {
-        Some(ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP) => {}
+        Some(ImageFormat::Jpeg) => {
+            if let Some(reduced) = jpeg::reduced(bytes, fit.least_side())? {
+                return Ok(reduced);
+            }
+        }
+        Some(ImageFormat::Png | ImageFormat::WebP) => {}
         Some(other) => return Err(format!("it is {other:?}; JPEG, PNG and WebP are read")),
         None => return Err("it is not an image; JPEG, PNG and WebP are read".into()),
     }
@@ -59,7 +79,8 @@ fn pixels(bytes: &[u8]) -> Result<RgbImage, String> {
     let orientation = decoder.orientation().map_err(|error| error.to_string())?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?;
     image.apply_orientation(orientation);
-    Ok(if image.color().has_alpha() { over_white(image) } else { image.into_rgb8() })
+    let image = if image.color().has_alpha() { over_white(image) } else { image.into_rgb8() };
+    Ok(Reduced { full: image.dimensions(), image })
 }
 
 fn over_white(image: DynamicImage) -> RgbImage {
@@ -72,8 +93,8 @@ fn over_white(image: DynamicImage) -> RgbImage {
     RgbImage::from_raw(width, height, rgb.collect()).expect("there are three bytes for each pixel")
 }
 
-fn fitted(image: &RgbImage, fit: Fit) -> Picture {
-    let (width, height) = image.dimensions();
+/// What is kept of an image that had so many columns and rows in its file.
+fn fitted(image: &RgbImage, (width, height): (u32, u32), fit: Fit) -> Picture {
     let short = f64::from(width.min(height));
     let (to_width, to_height) = match fit {
         Fit::Square(side) => (side, side),

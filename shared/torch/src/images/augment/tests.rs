@@ -39,6 +39,34 @@ fn light_shifts_by_whole_pixels_and_repeats_the_edge() {
 }
 
 #[test]
+fn a_window_that_is_not_turned_shows_the_same_either_way() {
+    let picture = picture(37, 29);
+    for flipped in [false, true] {
+        let window = Window { left: 3.3, top: 1.7, width: 25.5, height: 20.25, flipped };
+        let [mut straight, mut turned] = [(); 2].map(|()| vec![0; 24 * 24 * 3]);
+        show(&picture, &window, 24, &mut straight);
+        show_turned(&picture, &window, 0.0, 24, &mut turned);
+        assert!(straight.iter().zip(&turned).all(|(a, b)| a.abs_diff(*b) <= 1));
+    }
+}
+
+#[test]
+fn a_quarter_turn_changes_rows_for_columns() {
+    let picture = picture(20, 20);
+    let window = Window { left: 0.0, top: 0.0, width: 20.0, height: 20.0, flipped: false };
+    let mut turned = vec![0; 20 * 20 * 3];
+    show_turned(&picture, &window, std::f32::consts::FRAC_PI_2, 20, &mut turned);
+    let at = |rgb: &[u8], x: usize, y: usize| rgb[(y * 20 + x) * 3..][..3].to_vec();
+    for (x, y) in (0..20).flat_map(|y| (0..20).map(move |x| (x, y))) {
+        let (there, here) = (at(&picture.rgb, 19 - y, x), at(&turned, x, y));
+        assert!(
+            there.iter().zip(&here).all(|(a, b)| a.abs_diff(*b) <= 1),
+            "at {x}, {y}: {there:?}, {here:?}"
+        );
+    }
+}
+
+#[test]
 fn strong_differs_from_image_to_image_and_cuts_something_out() {
     let grey = Picture { width: 40, height: 40, rgb: vec![60; 4800] };
     let cut = (0..40).filter(|&place| {

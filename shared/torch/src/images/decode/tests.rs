@@ -40,6 +40,58 @@ fn the_fit_keeps_proportions() {
     assert_eq!((picture.width, picture.height), (15, 20));
 }
 
+/// A picture with a gradient each way, so that a turn, a flip or a shift shows.
+fn gradient(width: u32, height: u32) -> RgbImage {
+    let shade = |place: u32, length: u32| (40 + place * 160 / length) as u8;
+    ImageBuffer::from_fn(width, height, |x, y| Rgb([shade(x, width), shade(y, height), 90]))
+}
+
+/// The JPEG with a marker that says how the camera was held: EXIF with its orientation alone.
+fn held(jpeg: &[u8], orientation: u8) -> Vec<u8> {
+    let exif =
+        [b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0", &[orientation, 0, 0, 0, 0, 0, 0, 0][..]]
+            .concat();
+    let length = (exif.len() as u16 + 2).to_be_bytes();
+    [&jpeg[..2], &[0xff, 0xe1], &length, &exif, &jpeg[2..]].concat()
+}
+
+#[test]
+fn a_large_jpeg_that_is_decoded_at_a_fraction_looks_as_if_it_were_decoded_whole() {
+    for (width, height) in [(500, 375), (375, 500), (1001, 333), (64, 4000)] {
+        let jpeg = encoded(gradient(width, height), ImageFormat::Jpeg);
+        let whole = DynamicImage::from(gradient(width, height)).into_rgb8();
+        for fit in [Fit::ShortSide(40), Fit::Square(33), Fit::ShortSide(160)] {
+            let (fraction, whole) = (decode(&jpeg, fit).unwrap(), fitted(&whole, (width, height), fit));
+            assert_eq!((fraction.width, fraction.height), (whole.width, whole.height));
+            let most = fraction.rgb.iter().zip(&whole.rgb).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(most.unwrap() <= 6, "{width}×{height}, {fit:?}: {most:?}");
+        }
+    }
+}
+
+#[test]
+fn an_image_is_upright_however_the_camera_was_held() {
+    let jpeg = encoded(gradient(96, 64), ImageFormat::Jpeg);
+    for orientation in 1..=8 {
+        let mut upright = DynamicImage::from(gradient(96, 64));
+        upright.apply_orientation(image::metadata::Orientation::from_exif(orientation).unwrap());
+        let upright = upright.into_rgb8();
+        let expected = fitted(&upright, upright.dimensions(), Fit::ShortSide(32));
+        let picture = decode(&held(&jpeg, orientation), Fit::ShortSide(32)).unwrap();
+        assert_eq!((picture.width, picture.height), (expected.width, expected.height), "{orientation}");
+        let most = picture.rgb.iter().zip(&expected.rgb).map(|(a, b)| a.abs_diff(*b)).max();
+        assert!(most.unwrap() <= 6, "held as {orientation}: {most:?}");
+    }
+}
+
+#[test]
+fn a_jpeg_that_is_cut_off_is_unreadable() {
+    let jpeg = encoded(gradient(500, 375), ImageFormat::Jpeg);
+    for length in [jpeg.len() / 4, jpeg.len() / 2, jpeg.len() - 2] {
+        assert_eq!(decode(&jpeg[..length], Fit::ShortSide(64)).unwrap_err(), "the file is cut off");
+    }
+}
+
 #[test]
 fn what_is_no_picture_is_told_apart() {
     let png = encoded(ImageBuffer::from_pixel(64, 64, Rgb([1_u8, 2, 3])), ImageFormat::Png);
