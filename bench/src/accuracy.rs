@@ -20,9 +20,7 @@ const SEEDS: [u64; 3] = [0, 1, 2];
 
 pub(crate) fn measure() -> anyhow::Result<Table> {
     torch::set_up();
-    let folders = std::env::var_os(FOLDERS)
-        .map(PathBuf::from)
-        .with_context(|| format!("{FOLDERS} has to name the folder with the images"))?;
+    let folders = folders()?;
     let mut table = Table::new(&["images", "set otherwise than by default", "accuracy by seed", "mean"]);
     for (name, params) in cases() {
         let folder = folders.join(name);
@@ -41,6 +39,16 @@ pub(crate) fn measure() -> anyhow::Result<Table> {
         table.row(&[&name, &format!("`{params}`"), &shown.join(", "), &format!("{:.1} %", mean * 100.0)]);
     }
     Ok(table)
+}
+
+/// Where the folders of images are.
+///
+/// # Errors
+/// When nobody has said it.
+pub(crate) fn folders() -> anyhow::Result<PathBuf> {
+    std::env::var_os(FOLDERS)
+        .map(PathBuf::from)
+        .with_context(|| format!("{FOLDERS} has to name the folder with the images"))
 }
 
 /// What is trained on, and what a job says of it besides.

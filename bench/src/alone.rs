@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 
-use crate::{dit_step, figures::Times, step};
+use crate::{dit_step, epoch, figures::Times, step};
 
 /// The word that makes this program the measured process.
 pub(crate) const ALONE: &str = "alone";
@@ -52,10 +52,18 @@ impl Work {
 /// # Errors
 /// When it fails.
 pub(crate) fn run(what: &str, work: &Work) -> anyhow::Result<Value> {
+    start(what, &work.arguments())
+}
+
+/// The same, with other arguments.
+///
+/// # Errors
+/// When it fails.
+pub(crate) fn start(what: &str, arguments: &[String]) -> anyhow::Result<Value> {
     let here = std::env::current_exe().context("this program cannot tell where it lies")?;
     let output = Command::new(here)
         .args([ALONE, what])
-        .args(work.arguments())
+        .args(arguments)
         .stderr(Stdio::inherit())
         .output()
         .context("this program does not start again")?;
@@ -69,6 +77,9 @@ pub(crate) fn run(what: &str, work: &Work) -> anyhow::Result<Value> {
 /// When there is no such thing to measure.
 pub(crate) fn measured(arguments: &[String]) -> anyhow::Result<()> {
     let [what, work @ ..] = arguments else { bail!("say what to measure") };
+    if what == "epoch" {
+        return epoch::run(work);
+    }
     let work = Work::parse(work)?;
     torch::set_up();
     torch::use_threads(work.threads);
