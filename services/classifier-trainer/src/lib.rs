@@ -14,6 +14,7 @@ mod state;
 mod step;
 mod train;
 mod validation;
+mod warm_up;
 
 use std::sync::Arc;
 
@@ -54,6 +55,10 @@ impl Classifier {
 impl Trainer for Classifier {
     fn workload(&self) -> Workload {
         classifier::WORKLOAD.parse().expect("the workload's name is a valid one")
+    }
+
+    fn warm_up(&self) {
+        warm_up::warm_up(self.threads);
     }
 
     fn run(&self, run: &Run, control: &mut dyn Control) -> Result<RunResult, RunError> {

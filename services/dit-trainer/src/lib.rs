@@ -14,6 +14,7 @@ mod state;
 mod step;
 mod train;
 mod validation;
+mod warm_up;
 
 use std::sync::Arc;
 
@@ -55,6 +56,10 @@ impl DitTrainer {
 impl Trainer for DitTrainer {
     fn workload(&self) -> Workload {
         dit::WORKLOAD.parse().expect("the workload's name is a valid one")
+    }
+
+    fn warm_up(&self) {
+        warm_up::warm_up(self.threads);
     }
 
     fn run(&self, run: &Run, control: &mut dyn Control) -> Result<RunResult, RunError> {

@@ -18,6 +18,10 @@ pub trait Trainer: Send + Sync + 'static {
     /// The work it does.
     fn workload(&self) -> Workload;
 
+    /// Loads and prepares what a first step would have to wait for. Called once, on a thread of its own, when a worker has
+    /// waited a moment and there is nothing to run. A panic is logged, and no more.
+    fn warm_up(&self) {}
+
     /// Does one attempt, on a thread of its own, from `run.resume` or from the start.
     ///
     /// # Errors

@@ -33,6 +33,7 @@ mod stop_request;
 mod teller;
 mod thread;
 mod throughput;
+mod warm_up;
 mod worker;
 
 pub use control::{Control, Resume, Run, RunError, Snapshot, Trainer, Write};

@@ -168,7 +168,8 @@ impl Worker {
             end.cancel();
             served
         };
-        let (served, ()) = tokio::join!(served, heartbeat::beat(&self, welcome, &end));
+        let (served, (), ()) =
+            tokio::join!(served, heartbeat::beat(&self, welcome, &end), self.warm_up(&end));
         self.say_goodbye().await;
         self.broker.close().await;
         served?;

@@ -11,12 +11,13 @@ use std::{
 
 use broker::Outgoing;
 use contract::{
+    Workload,
     events::{AttemptEnd, AttemptEnded, AttemptMetrics, AttemptStarted, RunResult},
     lease::OfferAttempt,
     names,
 };
 use local_broker::testing::eventually;
-use worker::{Control, Exit, Run};
+use worker::{Control, Exit, Run, RunError, Trainer};
 
 use crate::{
     counterpart::{Script, generous_grant},
@@ -58,6 +59,36 @@ async fn a_granted_run_is_told_from_its_start_to_its_end() {
     assert_eq!(script.goodbyes.len(), 1);
     assert_eq!(script.goodbyes[0].incarnation, hello.incarnation);
     assert!(script.claims.iter().all(|claim| !claim.redelivered));
+}
+
+/// Tells when it is asked to warm up.
+struct Warming(mpsc::SyncSender<()>);
+
+impl Trainer for Warming {
+    fn workload(&self) -> Workload {
+        Workload::new("classifier").unwrap()
+    }
+
+    fn warm_up(&self) {
+        self.0.send(()).unwrap();
+        panic!("a trainer that cannot warm up can still be asked to run");
+    }
+
+    fn run(&self, _: &Run, _: &mut dyn Control) -> Result<RunResult, RunError> {
+        Ok(RunResult::default())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_has_nothing_to_do_warms_up_and_runs_what_comes_then() {
+    let world = World::new().await;
+    let (warm, warmed) = mpsc::sync_channel(1);
+    let worker = world.start(Warming(warm));
+    tokio::task::spawn_blocking(move || warmed.recv_timeout(Duration::from_secs(30))).await.unwrap().unwrap();
+    let job = job("warm");
+    world.offer(&job, 1).await;
+    assert!(matches!(world.ended(&job, 1).await.end, AttemptEnd::Succeeded(_)));
+    worker.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
