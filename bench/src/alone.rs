@@ -1,9 +1,15 @@
 //! What is measured in a process of its own, as the other side is: its times, its memory, how long it takes to start.
 
-use std::process::{Command, Stdio};
+use std::{
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, bail, ensure};
+use classifier_trainer::Classifier;
+use dit_trainer::DitTrainer;
 use serde_json::{Value, json};
+use worker::Trainer;
 
 use crate::{dit_step, epoch, figures::Times, step};
 
@@ -86,18 +92,28 @@ pub(crate) fn measured(arguments: &[String]) -> anyhow::Result<()> {
     let times = match what.as_str() {
         "resnet" => step::steps(&work),
         "dit" => dit_step::steps(&work),
+        "warm-resnet" => warm(&Classifier::new(work.threads), || step::steps(&work)),
+        "warm-dit" => warm(&DitTrainer::new(work.threads), || dit_step::steps(&work)),
         other => bail!("{other:?} is not measured here"),
     };
-    let seconds: Vec<f64> = times.iter().map(std::time::Duration::as_secs_f64).collect();
+    let seconds: Vec<f64> = times.iter().map(Duration::as_secs_f64).collect();
     let bytes = torch::peak_mib(torch::device()).unwrap_or_default() * (1 << 20);
     println!("{}", json!({ "seconds": seconds, "bytes": bytes }));
     Ok(())
 }
 
+/// How long all of it takes in a process that has waited for work before.
+fn warm(trainer: &impl Trainer, steps: impl FnOnce() -> Vec<Duration>) -> Vec<Duration> {
+    trainer.warm_up();
+    let began = Instant::now();
+    steps();
+    vec![began.elapsed()]
+}
+
 /// Both sides' times and memory, gathered over rounds.
 #[derive(Debug, Default)]
 pub(crate) struct Side {
-    times: Vec<std::time::Duration>,
+    times: Vec<Duration>,
     bytes: f64,
 }
 
@@ -108,7 +124,7 @@ impl Side {
         Ok(())
     }
 
-    pub(crate) fn median(&self) -> std::time::Duration {
+    pub(crate) fn median(&self) -> Duration {
         Times::new(self.times.clone()).median()
     }
 

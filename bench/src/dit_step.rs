@@ -18,8 +18,14 @@ const CLASSES: usize = 10;
 /// Rounds in turn, so that a noisy moment of the machine meets both sides.
 const ROUNDS: usize = 3;
 /// In which precision, and how the other side is written.
-const CASES: [(&str, &str); 5] =
-    [("fp32", "plain"), ("fp32", "best"), ("fp32", "compile"), ("bf16", "best"), ("bf16", "compile")];
+const CASES: [(&str, &str); 6] = [
+    ("fp32", "plain"),
+    ("fp32", "best"),
+    ("fp32", "compile"),
+    ("bf16", "plain"),
+    ("bf16", "best"),
+    ("bf16", "compile"),
+];
 
 pub(crate) fn measure() -> anyhow::Result<Table> {
     torch::set_up();
