@@ -16,7 +16,7 @@ use crate::{
 
 const CLASSES: usize = 10;
 /// Rounds in turn, so that a noisy moment of the machine meets both sides.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 2;
 /// In which precision, and how the other side is written.
 const CASES: [(&str, &str); 6] = [
     ("fp32", "plain"),

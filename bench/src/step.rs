@@ -16,7 +16,7 @@ use crate::{
 
 const CLASSES: usize = 10;
 /// Rounds in turn, so that a noisy moment of the machine meets both sides.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 2;
 /// How the other side is written: in whichever memory layout it is faster in, and that through `torch.compile`.
 const STYLES: [(&str, &[&str]); 2] =
     [("best", &["contiguous", "channels-last"]), ("compile", &["compile-channels-last"])];

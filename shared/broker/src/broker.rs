@@ -1,7 +1,12 @@
 //! One connection that comes back.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
+use contract::names::WORK_EXCHANGE;
 use tokio::{sync::watch, time::timeout};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -10,7 +15,7 @@ use tokio_util::{
 use tracing::warn;
 
 use crate::{
-    ConnectError,
+    ConnectError, Outgoing,
     asker::{self, Asker},
     declare::declare,
     dial::Dialer,
@@ -63,11 +68,38 @@ struct Inner {
 }
 
 /// The ways for messages. RabbitMQ hands back a mandatory message that no queue takes, but lapin cannot tell to which
-/// of several unconfirmed publishes it belongs; so these go one at a time.
+/// of several unconfirmed publishes it belongs; so these go one at a time. And a quorum queue without a leader holds up
+/// for half a minute whatever else is published on the same channel, so each work queue has one of its own.
 #[derive(Debug, Clone)]
 pub(crate) struct Lanes {
     pub(crate) windowed: Lane,
     pub(crate) mandatory: Lane,
+    work: Arc<Mutex<BTreeMap<String, Lane>>>,
+    line: Line,
+    finish: CancellationToken,
+    senders: TaskTracker,
+}
+
+impl Lanes {
+    fn start(line: Line, finish: CancellationToken, senders: TaskTracker) -> Self {
+        let lane = |settings| Lane::start(settings, line.clone(), finish.clone(), &senders);
+        let windowed = lane(lane::Settings { window: WINDOW, mandatory: false });
+        let mandatory = lane(lane::Settings { window: 1, mandatory: true });
+        Self { windowed, mandatory, work: Arc::default(), line, finish, senders }
+    }
+
+    /// The way for one message of many.
+    pub(crate) fn of_many(&self, message: &Outgoing) -> Lane {
+        if message.exchange != WORK_EXCHANGE || !message.delay.is_zero() {
+            return self.windowed.clone();
+        }
+        let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = || {
+            let settings = lane::Settings { window: WINDOW, mandatory: false };
+            Lane::start(settings, self.line.clone(), self.finish.clone(), &self.senders)
+        };
+        work.entry(message.routing_key.clone()).or_insert_with(start).clone()
+    }
 }
 
 impl Broker {
@@ -84,11 +116,7 @@ impl Broker {
 
         let (line, online) = (keeper.line(), keeper.online());
         let senders = TaskTracker::new();
-        let lane = |settings| Lane::start(settings, line.clone(), finish.clone(), &senders);
-        let lanes = Lanes {
-            windowed: lane(lane::Settings { window: WINDOW, mandatory: false }),
-            mandatory: lane(lane::Settings { window: 1, mandatory: true }),
-        };
+        let lanes = Lanes::start(line.clone(), finish.clone(), senders.clone());
         let asker = asker::start(line.clone(), finish.clone(), &senders);
         let tasks = TaskTracker::new();
         tasks.spawn(keeper.keep());

@@ -46,7 +46,7 @@ pub enum PublishError {
         routing_key: String,
     },
     /// The broker did not take it.
-    #[error("the broker refused a message for {routing_key:?}: a queue is full")]
+    #[error("the broker refused a message for {routing_key:?}: a queue is full, or has no leader")]
     Nacked {
         /// Its key.
         routing_key: String,
@@ -141,7 +141,7 @@ impl Broker {
     pub async fn publish_all(&self, messages: Vec<Outgoing>) -> Vec<Result<(), PublishError>> {
         let mut receipts = Vec::with_capacity(messages.len());
         for message in messages {
-            receipts.push(self.hand_in(&self.lanes().windowed, message).await);
+            receipts.push(self.hand_in(&self.lanes().of_many(&message), message).await);
         }
         let mut results = Vec::with_capacity(receipts.len());
         for receipt in receipts {

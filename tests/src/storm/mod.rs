@@ -35,6 +35,9 @@ const CHANGES: [(&str, &str); 6] = [
     ("workloads.step.concurrency", "8"),
     ("owners.ada.concurrency", "3"),
 ];
+/// RabbitMQ 3.10 writes down half a second after its declaration that it has a quorum queue. One that it has not written down
+/// comes back without a leader from a SIGKILL, for good, and nobody could work for it.
+const RABBITMQ_WRITES_DOWN: Duration = Duration::from_secs(2);
 /// How often a storm says how far it is.
 const TOLD_EVERY: Duration = Duration::from_secs(20);
 /// How long jobs may take to end once nothing goes wrong any more.
@@ -70,6 +73,7 @@ pub async fn rage(seed: u64, lasts: Duration) -> Outcome {
     });
     system.launch_all(trainers).await;
     system.launch(Program::scheduler(STANDBY)).await;
+    sleep(RABBITMQ_WRITES_DOWN).await;
 
     let (mut planned, mut submitted, mut cancelled) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     let mut injuries: BTreeMap<&'static str, usize> = BTreeMap::new();

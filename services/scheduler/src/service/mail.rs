@@ -1,7 +1,7 @@
 //! The way out: letters of the outbox, which are sent until the broker has them, and answers, which are sent once.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashMap, HashSet},
     mem,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -14,12 +14,15 @@ use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use crate::store::Letter;
 
 /// Batches that may wait to be sent; then the loop waits too.
 const BATCHES: usize = 64;
+/// The same for offers to one queue. The loop does not wait for these, of which there is at most one for each job that is
+/// alive.
+const OFFERS: usize = 1 << 24;
 /// Messages that are sent in one go.
 const WINDOW: usize = 1024;
 /// How long to wait before a message that the broker did not take is sent again.
@@ -113,7 +116,33 @@ async fn send_replies(broker: Broker, mut answers: mpsc::Receiver<Vec<Outgoing>>
     }
 }
 
+/// Sorts letters by the work queue that they are for, and sends those for each, and all others, by themselves: a queue that
+/// takes nothing holds up no other.
 async fn send_letters(broker: Broker, mut inbox: mpsc::Receiver<Vec<Letter>>, confirmed: Confirmed) {
+    let mut ways: HashMap<Option<String>, mpsc::Sender<Vec<Letter>>> = HashMap::new();
+    let mut senders = JoinSet::new();
+    while let Some(letters) = inbox.recv().await {
+        let mut sorted: BTreeMap<Option<String>, Vec<Letter>> = BTreeMap::new();
+        for letter in letters {
+            sorted.entry(letter.work_queue().map(ToOwned::to_owned)).or_default().push(letter);
+        }
+        for (way, letters) in sorted {
+            let batches = if way.is_some() { OFFERS } else { BATCHES };
+            let sender = ways.entry(way).or_insert_with(|| {
+                let (sender, inbox) = mpsc::channel(batches);
+                senders.spawn(send_one_way(broker.clone(), inbox, confirmed.clone()));
+                sender
+            });
+            if sender.send(letters).await.is_err() {
+                debug!("the line to the broker is closed; letters stay in the outbox");
+            }
+        }
+    }
+    drop(ways);
+    senders_end(&mut senders).await;
+}
+
+async fn send_one_way(broker: Broker, mut inbox: mpsc::Receiver<Vec<Letter>>, confirmed: Confirmed) {
     let mut queues = HashSet::new();
     while let Some(mut batch) = next(&mut inbox).await {
         while !batch.is_empty() {
@@ -150,21 +179,24 @@ async fn send_letters(broker: Broker, mut inbox: mpsc::Receiver<Vec<Letter>>, co
 /// Declares the queues of attempts before anything is sent to them: a worker that is new says hello before its queue
 /// is there.
 async fn ensure_queues(broker: &Broker, letters: &[Letter], known: &mut HashSet<String>) {
-    for letter in letters.iter().filter(|letter| letter.exchange == WORK_EXCHANGE) {
-        if !known.contains(&letter.routing_key) {
-            match broker.ensure_work_queue(&letter.routing_key).await {
+    for queue in letters.iter().filter_map(Letter::work_queue) {
+        if !known.contains(queue) {
+            match broker.ensure_work_queue(queue).await {
                 Ok(()) => {
-                    known.insert(letter.routing_key.clone());
+                    known.insert(queue.into());
                 }
                 Err(error) => {
-                    error!(
-                        error = &error as &dyn std::error::Error,
-                        queue = letter.routing_key,
-                        "cannot declare"
-                    );
+                    error!(error = &error as &dyn std::error::Error, queue, "cannot declare");
                 }
             }
         }
+    }
+}
+
+impl Letter {
+    /// The work queue that it is for.
+    fn work_queue(&self) -> Option<&str> {
+        (self.exchange == WORK_EXCHANGE).then_some(self.routing_key.as_str())
     }
 }
 
