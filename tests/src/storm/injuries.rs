@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use crate::{System, wait::wait_for};
 
 /// The queue of attempts that the trainers of steps take from.
-const STEP_QUEUE: &str = "work.step.cpu.on-demand";
+const STEP_QUEUE: &str = super::QUEUES[0];
 
 /// Something that goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

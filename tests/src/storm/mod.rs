@@ -26,6 +26,7 @@ use crate::{Program, SCHEDULER, STORE, System};
 const STANDBY: &str = "scheduler-2";
 const TRAINERS: [&str; 4] = ["host-0", "host-1", "host-2", "nop-0"];
 const PROGRAMS: [&str; 7] = [SCHEDULER, STANDBY, STORE, "host-0", "host-1", "host-2", "nop-0"];
+const QUEUES: [&str; 2] = ["work.step.cpu.on-demand", "work.nop.cpu.on-demand"];
 /// Losses and failures by accident are what a storm is made of; no job shall die of them.
 const CHANGES: [(&str, &str); 6] = [
     ("workloads.step.retry.max_losses", "100000"),
@@ -35,9 +36,6 @@ const CHANGES: [(&str, &str); 6] = [
     ("workloads.step.concurrency", "8"),
     ("owners.ada.concurrency", "3"),
 ];
-/// RabbitMQ 3.10 writes down half a second after its declaration that it has a quorum queue. One that it has not written down
-/// comes back without a leader from a SIGKILL, for good, and nobody could work for it.
-const RABBITMQ_WRITES_DOWN: Duration = Duration::from_secs(2);
 /// How often a storm says how far it is.
 const TOLD_EVERY: Duration = Duration::from_secs(20);
 /// How long jobs may take to end once nothing goes wrong any more.
@@ -67,13 +65,16 @@ pub struct Outcome {
 pub async fn rage(seed: u64, lasts: Duration) -> Outcome {
     let mut random = StdRng::seed_from_u64(seed);
     let mut system = System::with_own_broker("storm", &CHANGES).await;
+    // One that is declared amid a kill of RabbitMQ comes back without a leader, and nobody can work for it.
+    for queue in QUEUES {
+        system.broker.ensure_work_queue(queue).await.expect("a queue can be declared");
+    }
     let trainers = TRAINERS.map(|name| match name.strip_prefix("nop") {
         Some(_) => Program::nop_trainer(name),
         None => Program::step_trainer(name),
     });
     system.launch_all(trainers).await;
     system.launch(Program::scheduler(STANDBY)).await;
-    sleep(RABBITMQ_WRITES_DOWN).await;
 
     let (mut planned, mut submitted, mut cancelled) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     let mut injuries: BTreeMap<&'static str, usize> = BTreeMap::new();
