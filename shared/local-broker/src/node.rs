@@ -14,6 +14,8 @@ use crate::{
 
 /// How long a node may take until it answers. It takes five seconds, and much longer on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(120);
+/// How often a node is started that ends at once.
+const STARTS: usize = 3;
 /// How often a starting node is asked.
 const ASK: Duration = Duration::from_millis(100);
 /// How long it can take until the names of queues are on disk.
@@ -41,6 +43,17 @@ impl LocalBroker {
     /// When RabbitMQ is not installed, somebody else owns the folder, or the node does not start; its last words are in
     /// the error.
     pub async fn start(folder: &Path) -> Result<Self, LocalBrokerError> {
+        for _ in 1..STARTS {
+            match Self::start_once(folder).await {
+                // Ports are chosen before they are used, and another node may have taken one meanwhile.
+                Err(LocalBrokerError::Ended { .. }) => {}
+                done => return done,
+            }
+        }
+        Self::start_once(folder).await
+    }
+
+    async fn start_once(folder: &Path) -> Result<Self, LocalBrokerError> {
         let installation = Installation::find()?;
         let folder = Folder::at(folder)?;
         folder.create()?;
