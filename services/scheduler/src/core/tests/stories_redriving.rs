@@ -1,4 +1,4 @@
-//! Jobs that are redriven otherwise than they were submitted.
+//! Jobs that are redriven, as they were submitted or otherwise.
 
 use expect_test::expect;
 
@@ -183,5 +183,41 @@ fn edits_add_up_and_survive_a_restart() {
         ended w1 a.3 transient
             bury a with 3 attempts
             tell dead a: transient: it went wrong (given up: max_retries is 0)
+    "#]]);
+}
+
+#[test]
+fn a_dead_job_is_redriven_with_fresh_budgets() {
+    check(expect![[r#"
+        hello w1 t4
+        submit a retry.max_retries=0
+            tell queued a
+            accepted
+            offer a.1 to t4 at 0s
+        claim w1 a.1
+            tell leased a.1 by w1
+            grant a.1 for 1h (timeout)
+        ended w1 a.1 transient
+            bury a with 1 attempts
+            tell dead a: transient: it went wrong (given up: max_retries is 0)
+        wait 1h
+        redrive a
+            tell queued a
+            queued on t4; queued 0s, backing off 0s, running 0s, 0.000000 USD; waiting: no worker offers t4, l4 or cpu
+        hello w1 t4
+            offer a.2 to t4 at 3600s
+        submit a retry.max_retries=0
+            known, offered
+        claim w1 a.2
+            tell leased a.2 by w1
+            grant a.2 for 1h (timeout)
+        redrive a
+            refused: job a is running; only a dead or cancelled one can be redriven
+        get a
+            running on t4; queued 0s, backing off 0s, running 0s, 0.000000 USD
+        ended w1 a.2 ok
+            tell succeeded a
+        redrive a
+            refused: job a is succeeded; only a dead or cancelled one can be redriven
     "#]]);
 }
