@@ -12,10 +12,8 @@ use contract::{
 use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
 use tokio::time::sleep;
 
+use super::STEP_QUEUE;
 use crate::{System, wait::wait_for};
-
-/// The queue of attempts that the trainers of steps take from.
-const STEP_QUEUE: &str = super::QUEUES[0];
 
 /// Something that goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

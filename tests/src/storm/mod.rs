@@ -26,7 +26,9 @@ use crate::{Program, SCHEDULER, STORE, System};
 const STANDBY: &str = "scheduler-2";
 const TRAINERS: [&str; 4] = ["host-0", "host-1", "host-2", "nop-0"];
 const PROGRAMS: [&str; 7] = [SCHEDULER, STANDBY, STORE, "host-0", "host-1", "host-2", "nop-0"];
-const QUEUES: [&str; 2] = ["work.step.cpu.on-demand", "work.nop.cpu.on-demand"];
+/// Where the trainers take their attempts from.
+const STEP_QUEUE: &str = "work.step.cpu.on-demand";
+const NOP_QUEUE: &str = "work.nop.cpu.on-demand";
 /// Losses and failures by accident are what a storm is made of; no job shall die of them.
 const CHANGES: [(&str, &str); 6] = [
     ("workloads.step.retry.max_losses", "100000"),
@@ -66,7 +68,7 @@ pub async fn rage(seed: u64, lasts: Duration) -> Outcome {
     let mut random = StdRng::seed_from_u64(seed);
     let mut system = System::with_own_broker("storm", &CHANGES).await;
     // One that is declared amid a kill of RabbitMQ comes back without a leader, and nobody can work for it.
-    for queue in QUEUES {
+    for queue in [STEP_QUEUE, NOP_QUEUE] {
         system.broker.ensure_work_queue(queue).await.expect("a queue can be declared");
     }
     let trainers = TRAINERS.map(|name| match name.strip_prefix("nop") {

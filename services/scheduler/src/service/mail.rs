@@ -30,7 +30,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How long the last messages may take when the service stops.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// Two senders, one for letters and one for answers, so that an answer never waits behind letters.
+/// Senders for letters and one for answers, so that an answer never waits behind letters.
 pub(super) struct Mail {
     broker: Broker,
     letters: mpsc::Sender<Vec<Letter>>,
