@@ -14,7 +14,7 @@ use crate::{
 
 /// How long a node may take until it answers. It takes five seconds, and much longer on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(120);
-/// How often a node is started that ends at once.
+/// How often a node is started that does not get its ports.
 const STARTS: usize = 3;
 /// How often a starting node is asked.
 const ASK: Duration = Duration::from_millis(100);
@@ -45,8 +45,7 @@ impl LocalBroker {
     pub async fn start(folder: &Path) -> Result<Self, LocalBrokerError> {
         for _ in 1..STARTS {
             match Self::start_once(folder).await {
-                // Ports are chosen before they are used, and another node may have taken one meanwhile.
-                Err(LocalBrokerError::Ended { .. }) => {}
+                Err(LocalBrokerError::Ended { .. }) if has_lost_a_port(folder) => {}
                 done => return done,
             }
         }
@@ -195,6 +194,11 @@ impl LocalBroker {
         }
         Ok(())
     }
+}
+
+/// Whether somebody else has a port of the node that was to run in `folder`: ports are chosen before they are used.
+fn has_lost_a_port(folder: &Path) -> bool {
+    LocalBroker::last_known(folder).is_some_and(|address| !address.ports.are_free())
 }
 
 impl Drop for LocalBroker {
