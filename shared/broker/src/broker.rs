@@ -26,8 +26,9 @@ use crate::{
 
 /// How long [`Broker::close`] waits for confirms.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
-/// How many publishes may be unconfirmed at a time.
-const WINDOW: usize = 256;
+/// Many messages at a time, and one by one.
+const WINDOWED: lane::Settings = lane::Settings { window: 256, mandatory: false };
+const MANDATORY: lane::Settings = lane::Settings { window: 1, mandatory: true };
 /// AMQP keys have at most 255 bytes, and the words of the delay levels take 40 of them.
 const LONGEST_QUEUE_NAME: usize = 200;
 
@@ -83,8 +84,7 @@ pub(crate) struct Lanes {
 impl Lanes {
     fn start(line: Line, finish: CancellationToken, senders: TaskTracker) -> Self {
         let lane = |settings| Lane::start(settings, line.clone(), finish.clone(), &senders);
-        let windowed = lane(lane::Settings { window: WINDOW, mandatory: false });
-        let mandatory = lane(lane::Settings { window: 1, mandatory: true });
+        let (windowed, mandatory) = (lane(WINDOWED), lane(MANDATORY));
         Self { windowed, mandatory, work: Arc::default(), line, finish, senders }
     }
 
@@ -94,10 +94,7 @@ impl Lanes {
             return self.windowed.clone();
         }
         let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
-        let start = || {
-            let settings = lane::Settings { window: WINDOW, mandatory: false };
-            Lane::start(settings, self.line.clone(), self.finish.clone(), &self.senders)
-        };
+        let start = || Lane::start(WINDOWED, self.line.clone(), self.finish.clone(), &self.senders);
         work.entry(message.routing_key.clone()).or_insert_with(start).clone()
     }
 }
