@@ -30,7 +30,7 @@ def install_missing() -> bool:
     if not shutil.which("apt-get"):
         raise SetupError(
             f"{', '.join(missing)} cannot be found, and there is no apt-get to install it. Install a C++ compiler, "
-            "nasm, RabbitMQ 3.10 or newer and pip by this system's own means, then run this again."
+            "RabbitMQ 3.10 or newer and pip by this system's own means, then run this again."
         )
     as_root = privilege(missing)
     say(f"installs Debian's {', '.join(missing)}")
@@ -48,9 +48,6 @@ def missing_packages() -> list[str]:
     missing = []
     if not (shutil.which("cc") and shutil.which("c++")):
         missing.append("g++")
-    # The JPEG decoder's vector code is written for it.
-    if not shutil.which("nasm"):
-        missing.append("nasm")
     # Debian keeps it in /usr/sbin, which is not on an ordinary user's PATH.
     if not (shutil.which("rabbitmq-server") or Path("/usr/sbin/rabbitmq-server").exists()):
         missing.append("rabbitmq-server")
