@@ -1,6 +1,7 @@
 //! The trainer of the `classifier` workload, as a process.
 
 use classifier_trainer::Classifier;
+use contract::classifier;
 use settings::{Settings, stop_on_signal};
 use worker::Exit;
 
@@ -9,6 +10,7 @@ async fn main() -> anyhow::Result<Exit> {
     let settings = Settings::of_service(std::env::args().skip(1))?;
     let _telemetry = telemetry::init("classifier-trainer", &settings.telemetry)?;
     torch::set_up();
+    torch::limit_gpu_memory(settings.workload(classifier::WORKLOAD)?.gpu_memory_share.unwrap_or(1.0))?;
     let stop = stop_on_signal()?;
 
     let trainer = Classifier::new(torch::default_threads());

@@ -5,7 +5,7 @@ use std::fmt;
 use contract::{ClassVerdict, ConsideredClass, GpuClass, Preference, SpotUse, Tier};
 use serde::{Deserialize, Serialize};
 
-use crate::{Candidate, Terms, terms::listed};
+use crate::{Candidate, Terms, terms::listed, types::is_cpu};
 
 /// A kind of machine.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,16 +54,12 @@ pub fn placements(terms: &Terms, outgrown_mib: Option<u64>) -> Vec<Placement> {
         machines.sort_by(|(a, a_tier), (b, b_tier)| {
             let outgrown =
                 |candidate: &Candidate| outgrown_mib.is_some_and(|mib| candidate.price.memory_mib <= mib);
+            // An hour of a CPU costs least and does least, so that its price says nothing beside a GPU's.
             let by_kind = (outgrown(a), is_cpu(&a.gpu)).cmp(&(outgrown(b), is_cpu(&b.gpu)));
             by_kind.then(a.price.in_tier(*a_tier).total_cmp(&b.price.in_tier(*b_tier)))
         });
     }
     machines.into_iter().map(|(candidate, tier)| Placement { gpu: candidate.gpu.clone(), tier }).collect()
-}
-
-/// An hour of a CPU costs least and does least, so that its price says nothing beside a GPU's.
-fn is_cpu(gpu: &GpuClass) -> bool {
-    gpu.as_str() == "cpu"
 }
 
 /// Chooses the first placement that a worker offers, else the first of all.

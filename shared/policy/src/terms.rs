@@ -154,7 +154,7 @@ pub fn resolve(
     let default = profile.and_then(|profile| profile.timeout).unwrap_or(policy.timeout);
     let (timeout, auto_timeout, warning) = timeout(submission, default, policy.max_timeout);
     let memory = memory_need(submission);
-    let (candidates, left_out) = fitting(submission, candidates(classes, prices)?, memory.as_ref())?;
+    let (candidates, left_out) = fitting(submission, candidates(classes, prices, policy)?, memory.as_ref())?;
     Ok(Terms {
         candidates,
         left_out,
@@ -224,6 +224,7 @@ fn classes<'a>(submission: &'a SubmitJob, policy: &'a WorkloadPolicy) -> (&'a [G
 fn candidates(
     classes: &[GpuClass],
     prices: &BTreeMap<GpuClass, GpuPrice>,
+    policy: &WorkloadPolicy,
 ) -> Result<Vec<Candidate>, Unresolved> {
     let mut candidates: Vec<Candidate> = Vec::new();
     for gpu in classes {
@@ -231,7 +232,8 @@ fn candidates(
             .get(gpu)
             .ok_or_else(|| Unresolved::Gpu { given: gpu.clone(), known: listed(prices.keys(), "and") })?;
         if candidates.iter().all(|other| other.gpu != *gpu) {
-            candidates.push(Candidate { gpu: gpu.clone(), price: *price });
+            let memory_mib = policy.usable_mib(gpu, price.memory_mib);
+            candidates.push(Candidate { gpu: gpu.clone(), price: GpuPrice { memory_mib, ..*price } });
         }
     }
     Ok(candidates)

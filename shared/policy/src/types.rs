@@ -54,6 +54,24 @@ pub struct WorkloadPolicy {
     /// The host memory that a worker's process may use; no limit when absent.
     #[serde(default)]
     pub host_memory_mib: Option<u64>,
+    /// The share of its GPU's memory that a worker's process may take, more than 0 and at most 1; all of it when absent.
+    #[serde(default)]
+    pub gpu_memory_share: Option<f64>,
+}
+
+impl WorkloadPolicy {
+    /// How much of a class's memory a worker's process may take, in MiB. The memory of a CPU is not shared out.
+    pub fn usable_mib(&self, gpu: &GpuClass, memory_mib: u64) -> u64 {
+        match self.gpu_memory_share {
+            Some(share) if !is_cpu(gpu) => (memory_mib as f64 * share) as u64,
+            _ => memory_mib,
+        }
+    }
+}
+
+/// Whether this class is no GPU.
+pub(crate) fn is_cpu(gpu: &GpuClass) -> bool {
+    gpu.as_str() == "cpu"
 }
 
 /// The classes for batches above a size.

@@ -52,6 +52,17 @@ pub struct Settings {
     pub file: Option<PathBuf>,
 }
 
+impl Settings {
+    /// What holds for a trainer of this workload.
+    ///
+    /// # Errors
+    /// When they do not say.
+    pub fn workload(&self, name: &str) -> Result<&WorkloadPolicy, SettingsError> {
+        let found = self.workloads.iter().find(|(workload, _)| workload.as_str() == name);
+        found.map(|(_, policy)| policy).ok_or_else(|| SettingsError::NoWorkload(name.into()))
+    }
+}
+
 /// `[broker]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -42,6 +42,9 @@ pub enum SettingsError {
         /// What it may hold.
         right: String,
     },
+    /// A trainer finds nothing about its workload.
+    #[error("the settings have no [workloads.{0}]; a trainer needs its workload's policy")]
+    NoWorkload(String),
     /// The command line of a service holds something else than `--config FILE`.
     #[error("unexpected argument {0:?}; a service takes --config FILE and nothing else")]
     Argument(String),

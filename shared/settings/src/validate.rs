@@ -159,6 +159,9 @@ impl Settings {
         let memory = workload.host_memory_mib.unwrap_or(LEAST_MEMORY_MIB);
         let right = format!("{LEAST_MEMORY_MIB} MiB or more");
         require(LEAST_MEMORY_MIB <= memory, format!("{key}.host_memory_mib"), memory, right)?;
+        let share = workload.gpu_memory_share.unwrap_or(1.0);
+        let is_share = 0.0 < share && share <= 1.0;
+        require(is_share, format!("{key}.gpu_memory_share"), share, "more than 0, at most 1")?;
         validate_retry(&format!("{key}.retry"), &workload.retry)
     }
 

@@ -18,7 +18,7 @@ mod tensor_file;
 
 pub use ada_norm::{ada_norm, add_and_ada_norm};
 pub use adamw::{AdamW, AdamWOptions};
-pub use device_memory::{drop_cache, peak_mib, reset_peak};
+pub use device_memory::{GpuMemoryShareError, drop_cache, limit_gpu_memory, peak_mib, reset_peak};
 pub use ema::Ema;
 pub use gradients::{accumulate, clip_divisor, gradient_norm, gradients};
 pub use kept::{Kept, cpu_copy};

@@ -44,6 +44,7 @@ unsafe extern "C" {
         result: *mut *mut C_tensor,
     ) -> *mut c_char;
     fn rekindle_fill_normal(numbers: *mut C_tensor, seed: u64) -> *mut c_char;
+    fn rekindle_set_gpu_allocator(setting: *const c_char, is_heard: *mut bool) -> *mut c_char;
     fn rekindle_drop_gpu_cache() -> *mut c_char;
     fn rekindle_reset_gpu_peak(device: i8) -> *mut c_char;
     fn rekindle_gpu_peak(device: i8, bytes: *mut i64) -> *mut c_char;
@@ -229,6 +230,18 @@ pub(crate) fn floats_mut(tensor: &mut Tensor) -> &mut [f32] {
     }
 }
 
+/// Gives the GPU's allocator a setting, `key:value`, and says whether there is one that hears it.
+///
+/// # Errors
+/// Libtorch's own words where it does not like the value, or where memory was taken already.
+pub(crate) fn set_gpu_allocator(setting: &str) -> Result<bool, String> {
+    let setting = CString::new(setting).map_err(|error| error.to_string())?;
+    let mut is_heard = false;
+    // SAFETY: the setting is a C string, and both outlive the call.
+    checked(unsafe { rekindle_set_gpu_allocator(setting.as_ptr(), &raw mut is_heard) })?;
+    Ok(is_heard)
+}
+
 /// Gives back what the GPU's allocator keeps and nobody uses; nothing where there is no GPU.
 pub(crate) fn drop_gpu_cache() {
     // SAFETY: takes nothing; an exception comes back as text.
@@ -324,14 +337,20 @@ fn pointers(tensors: &[Tensor]) -> Vec<*const C_tensor> {
 
 /// Fails as every operation of tch does, so that callers see one kind of failure.
 fn unwrap(exception: *mut c_char) {
+    if let Err(message) = checked(exception) {
+        panic!("{:?}", TchError::Torch(message));
+    }
+}
+
+/// The text of an exception as an error.
+fn checked(exception: *mut c_char) -> Result<(), String> {
     if exception.is_null() {
-        return;
+        return Ok(());
     }
     // SAFETY: not null, so it is a C string from strdup, and nobody else frees it.
-    let message = unsafe {
+    unsafe {
         let message = CStr::from_ptr(exception).to_string_lossy().into_owned();
         libc::free(exception.cast());
-        message
-    };
-    panic!("{:?}", TchError::Torch(message));
+        Err(message)
+    }
 }

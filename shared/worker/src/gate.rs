@@ -24,7 +24,7 @@ pub type Probe = Arc<dyn Fn() -> Option<GpuMemory> + Send + Sync>;
 pub(crate) struct Gate {
     /// Without one the gate is always open.
     pub(crate) probe: Option<Probe>,
-    /// The memory of the class that is offered.
+    /// How much of the memory of the class that is offered a run may take.
     pub(crate) promised_mib: Option<u64>,
     /// The folder of the lock files of this machine's workers.
     pub(crate) locks: PathBuf,

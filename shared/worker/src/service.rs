@@ -57,9 +57,7 @@ pub async fn run_on(
     stop: CancellationToken,
 ) -> anyhow::Result<Exit> {
     let workload = trainer.workload();
-    let policy = settings.workloads.get(&workload).with_context(|| {
-        format!("the settings have no [workloads.{workload}]; a trainer needs its workload's policy")
-    })?;
+    let policy = settings.workload(workload.as_str())?;
     let (slots, host_memory_mib) = (policy.slots, policy.host_memory_mib);
     let host = nix::unistd::gethostname().context("this machine has no name")?;
     let host = host.to_string_lossy().into_owned();
@@ -72,7 +70,10 @@ pub async fn run_on(
     lookout.while_going(&stop).await;
     let gate = Gate {
         probe: probe.or_else(|| device.probe(visible)),
-        promised_mib: settings.gpu.get(&device.class).map(|class| class.memory_mib),
+        promised_mib: settings
+            .gpu
+            .get(&device.class)
+            .map(|class| policy.usable_mib(&device.class, class.memory_mib)),
         locks: workers.clone(),
     };
     let hello = Hello {

@@ -1,5 +1,6 @@
 //! The trainer of the `dit` workload, as a process.
 
+use contract::dit;
 use dit_trainer::DitTrainer;
 use settings::{Settings, stop_on_signal};
 use worker::Exit;
@@ -9,6 +10,7 @@ async fn main() -> anyhow::Result<Exit> {
     let settings = Settings::of_service(std::env::args().skip(1))?;
     let _telemetry = telemetry::init("dit-trainer", &settings.telemetry)?;
     torch::set_up();
+    torch::limit_gpu_memory(settings.workload(dit::WORKLOAD)?.gpu_memory_share.unwrap_or(1.0))?;
     let stop = stop_on_signal()?;
 
     let trainer = DitTrainer::new(torch::default_threads());

@@ -42,6 +42,17 @@ fn memory_leaves_out_the_classes_that_are_too_small() {
 }
 
 #[test]
+fn trainers_that_share_a_gpu_have_their_share_of_its_memory() {
+    let mut shipped = super::shipped();
+    shipped.workloads.values_mut().for_each(|policy| policy.gpu_memory_share = Some(0.5));
+    let submission = json!({ "workload": "classifier", "resources": { "memory_mib": 8000 } });
+    let submission = serde_json::from_value(submission).unwrap();
+    let terms = crate::resolve(&submission, &shipped.workloads, &shipped.gpu).unwrap();
+    let memory: Vec<u64> = terms.candidates.iter().map(|candidate| candidate.price.memory_mib).collect();
+    assert_eq!((classes(&terms).as_str(), memory), ("l4 cpu", vec![11_517, 16_384]));
+}
+
+#[test]
 fn an_attempt_never_runs_longer_than_a_day() {
     check(json!({ "workload": "dit", "profile": "full" }), "a10g a100", 86_400.0);
     check(json!({ "workload": "dit", "profile": "full", "timeout": "90m" }), "a10g a100", 5400.0);

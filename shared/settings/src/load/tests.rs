@@ -164,6 +164,9 @@ fn values_that_make_no_sense_are_named() {
             ("[broker]", "[owners.\"\"]\nweight = 1\n[broker]"),
             ("initial_delay = \"10s\"", "initial_delay = \"10m\""),
             ("host_memory_mib = 16384", "host_memory_mib = 16"),
+            ("# gpu_memory_share = 0.5", "gpu_memory_share = 0.0"),
+            ("# gpu_memory_share = 0.5", "gpu_memory_share = 1.5"),
+            ("# gpu_memory_share = 0.5", "gpu_memory_share = nan"),
             ("# spot_notice_url = \"http:", "spot_notice_url = \"https:"),
         ],
         &expect![[r#"
@@ -188,6 +191,9 @@ fn values_that_make_no_sense_are_named() {
             owners is ""; it takes names of 1 to 64 characters
             workloads.classifier.retry.initial_delay is 10m; it takes at most max_delay, which is 5m
             workloads.dit.host_memory_mib is 16; it takes 256 MiB or more
+            workloads.classifier.gpu_memory_share is 0; it takes more than 0, at most 1
+            workloads.classifier.gpu_memory_share is 1.5; it takes more than 0, at most 1
+            workloads.classifier.gpu_memory_share is NaN; it takes more than 0, at most 1
             worker.spot_notice_url is "https://169.254.169.254"; it takes the http:// address of a metadata service, such as http://169.254.169.254
         "#]],
     );

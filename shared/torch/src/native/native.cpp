@@ -12,10 +12,12 @@
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
+#include <c10/core/AllocatorConfig.h>
 #include <c10/core/CachingDeviceAllocator.h>
 
 #include <cstring>
 #include <exception>
+#include <stdexcept>
 #include <vector>
 
 namespace {
@@ -113,6 +115,17 @@ char *rekindle_fill_normal(at::Tensor *numbers, uint64_t seed) {
     auto generator = at::globalContext().defaultGenerator(numbers->device()).clone();
     generator.set_current_seed(seed);
     numbers->normal_(0, 1, generator);
+  });
+}
+
+// Gives the allocator of libtorch's GPU half a setting. It reads them when the GPU is first used, not later. Where that half
+// is not loaded, nobody hears of it. What is set for all devices, as by PYTORCH_ALLOC_CONF, stays.
+char *rekindle_set_gpu_allocator(const char *setting, bool *is_heard) {
+  using Config = c10::CachingAllocator::AcceleratorAllocatorConfig;
+  return caught([&] {
+    if (gpu_allocator()) throw std::logic_error("the GPU is in use already, and its allocator reads no more settings");
+    *is_heard = static_cast<bool>(Config::getConfigParserHook());
+    Config::callDeviceConfigParserHook(setting);
   });
 }
 
