@@ -20,6 +20,6 @@ fn main() {
         .warnings(false)
         .include(include.join("torch/csrc/api/include"))
         .include(include)
-        .files(["native", "adaln", "batch_norm"].map(|name| format!("src/native/{name}.cpp")))
+        .files(["native", "graph", "adaln", "batch_norm"].map(|name| format!("src/native/{name}.cpp")))
         .compile("rekindle_native");
 }

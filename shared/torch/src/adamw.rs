@@ -34,8 +34,18 @@ pub struct AdamW {
     /// Parameters before this one decay, those from it on do not.
     first_plain: usize,
     steps: u64,
-    /// `steps` on the device, where the kernel reads it.
-    device_step: Tensor,
+    next: Next,
+}
+
+/// What is different in each step. A kernel on a GPU reads it there, so that a step that was recorded can be replayed.
+#[derive(Debug)]
+struct Next {
+    /// The number of the step, on the device.
+    number: Tensor,
+    /// The learning rate, likewise, where the device is a GPU.
+    device_lr: Option<Tensor>,
+    /// The learning rate; a CPU takes it in fp64.
+    lr: f64,
 }
 
 impl AdamW {
@@ -46,6 +56,7 @@ impl AdamW {
         let first_plain = decayed.len();
         let (names, parameters): (Vec<_>, Vec<_>) = decayed.into_iter().chain(plain).unzip();
         let device = parameters.first().map_or(Device::Cpu, Tensor::device);
+        let scalar = || Tensor::zeros([], (Kind::Float, device));
         let zeros = || parameters.iter().map(|parameter| parameter.detach().zeros_like()).collect();
         Self {
             options,
@@ -55,7 +66,7 @@ impl AdamW {
             parameters,
             first_plain,
             steps: 0,
-            device_step: Tensor::zeros([], (Kind::Float, device)),
+            next: Next { number: scalar(), device_lr: device.is_cuda().then(scalar), lr: 0.0 },
         }
     }
 
@@ -72,9 +83,25 @@ impl AdamW {
     /// Moves each parameter against its gradient, which is divided by `divisor` first (see [`crate::clip_divisor`]).
     /// The gradients are used up: the kernel may write to them.
     pub fn step(&mut self, gradients: Vec<Tensor>, divisor: &Tensor, lr: f64) {
-        self.steps += 1;
+        self.prepare(lr);
+        self.apply(gradients, divisor);
+        self.count();
+    }
+
+    /// The first third of [`Self::step`]: tells the device what is different in the next step.
+    pub fn prepare(&mut self, lr: f64) {
+        let Next { number, device_lr, lr: host_lr } = &mut self.next;
+        *host_lr = lr;
         no_grad(|| {
-            let _ = self.device_step.fill_(self.steps as f64);
+            let _ = number.fill_((self.steps + 1) as f64);
+            let _ = device_lr.as_mut().map(|device_lr| device_lr.fill_(lr));
+        });
+    }
+
+    /// The second third: moves the parameters. It is the same in every step, so that it can be part of a
+    /// [`crate::Recording`].
+    pub fn apply(&self, gradients: Vec<Tensor>, divisor: &Tensor) {
+        no_grad(|| {
             for (range, weight_decay) in [
                 (0..self.first_plain, self.options.weight_decay),
                 (self.first_plain..self.parameters.len(), 0.0),
@@ -84,15 +111,21 @@ impl AdamW {
                     gradients: &gradients[range.clone()],
                     averages: &self.averages[range.clone()],
                     squares: &self.squares[range],
-                    step: &self.device_step,
+                    step: &self.next.number,
                     divisor,
-                    lr,
+                    device_lr: self.next.device_lr.as_ref(),
+                    lr: self.next.lr,
                     betas: (self.options.beta1, self.options.beta2),
                     weight_decay,
                     eps: self.options.eps,
                 });
             }
         });
+    }
+
+    /// The last third: counts the step.
+    pub fn count(&mut self) {
+        self.steps += 1;
     }
 
     /// The moments of each parameter by name: `exp_avg.<name>` and `exp_avg_sq.<name>`. With [`Self::steps`], they

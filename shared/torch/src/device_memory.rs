@@ -20,9 +20,9 @@ pub enum GpuMemoryShareError {
     },
 }
 
-/// Has libtorch take at most this share of each GPU's memory, more than 0 and at most 1, throughout this process. To be called
-/// after [`crate::set_up`] and before a GPU is first used. What would take more fails as it does where there is no more. Does
-/// nothing on a machine without a GPU.
+/// Has libtorch take at most this share of each GPU's memory, more than 0 and at most 1, throughout this process. To be
+/// called after [`crate::set_up`] and before a GPU is first used. What would take more fails as it does where there is no
+/// more. Does nothing on a machine without a GPU.
 ///
 /// # Errors
 /// When it is no share, or when it comes too late.

@@ -1,9 +1,12 @@
 //! The one place with unsafe code: the C++ in `native/`, and loading the part of libtorch that knows GPUs.
 #![expect(unsafe_code, reason = "calls into libtorch, behind safe functions that uphold what it asks for")]
 
+pub(crate) mod graph;
+
 use std::{
     ffi::{CStr, CString, c_char},
     ptr::{null, null_mut},
+    sync::{Mutex, PoisonError},
 };
 
 use tch::{Device, Kind, TchError, Tensor};
@@ -56,6 +59,7 @@ unsafe extern "C" {
         count: usize,
         step: *const C_tensor,
         divisor: *const C_tensor,
+        device_lr: *const C_tensor,
         lr: f64,
         beta1: f64,
         beta2: f64,
@@ -74,6 +78,9 @@ pub(crate) struct AdamwStep<'a> {
     pub(crate) step: &'a Tensor,
     /// What each gradient is divided by, likewise.
     pub(crate) divisor: &'a Tensor,
+    /// The learning rate, likewise; on a GPU, it is read there.
+    pub(crate) device_lr: Option<&'a Tensor>,
+    /// The learning rate where it is not.
     pub(crate) lr: f64,
     pub(crate) betas: (f64, f64),
     pub(crate) weight_decay: f64,
@@ -242,8 +249,17 @@ pub(crate) fn set_gpu_allocator(setting: &str) -> Result<bool, String> {
     Ok(is_heard)
 }
 
+/// Held by who drops the cache of the GPU's allocator and by who records on a GPU: it cannot do both at once.
+static ALLOCATOR: Mutex<()> = Mutex::new(());
+
 /// Gives back what the GPU's allocator keeps and nobody uses; nothing where there is no GPU.
 pub(crate) fn drop_gpu_cache() {
+    let _lock = ALLOCATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    drop_gpu_cache_now();
+}
+
+/// The same for who holds [`ALLOCATOR`].
+fn drop_gpu_cache_now() {
     // SAFETY: takes nothing; an exception comes back as text.
     unwrap(unsafe { rekindle_drop_gpu_cache() });
 }
@@ -282,8 +298,8 @@ pub(crate) fn adamw(step: &AdamwStep<'_>) {
     );
     let (parameters, gradients) = (pointers(step.parameters), pointers(step.gradients));
     let (averages, squares) = (pointers(step.averages), pointers(step.squares));
-    // SAFETY: each list holds `count` live tensors. Libtorch's tensors are shared handles, so writing through them
-    // needs no exclusive borrow; the caller runs without gradient tracking.
+    // SAFETY: each list holds `count` live tensors; a learning rate is live or null. Libtorch's tensors are shared handles,
+    // so writing through them needs no exclusive borrow; the caller runs without gradient tracking.
     unwrap(unsafe {
         rekindle_adamw(
             parameters.as_ptr(),
@@ -293,6 +309,7 @@ pub(crate) fn adamw(step: &AdamwStep<'_>) {
             count,
             step.step.as_ptr(),
             step.divisor.as_ptr(),
+            step.device_lr.map_or(null(), Tensor::as_ptr),
             step.lr,
             step.betas.0,
             step.betas.1,
@@ -337,9 +354,12 @@ fn pointers(tensors: &[Tensor]) -> Vec<*const C_tensor> {
 
 /// Fails as every operation of tch does, so that callers see one kind of failure.
 fn unwrap(exception: *mut c_char) {
-    if let Err(message) = checked(exception) {
-        panic!("{:?}", TchError::Torch(message));
-    }
+    checked(exception).unwrap_or_else(|message| fail(message));
+}
+
+/// Fails likewise, with these words.
+fn fail(message: String) -> ! {
+    panic!("{:?}", TchError::Torch(message))
 }
 
 /// The text of an exception as an error.

@@ -15,22 +15,12 @@
 #include <c10/core/AllocatorConfig.h>
 #include <c10/core/CachingDeviceAllocator.h>
 
-#include <cstring>
-#include <exception>
 #include <stdexcept>
 #include <vector>
 
-namespace {
+#include "caught.h"
 
-template <typename F>
-char *caught(F &&body) {
-  try {
-    body();
-    return nullptr;
-  } catch (const std::exception &error) {
-    return strdup(error.what());
-  }
-}
+namespace {
 
 std::vector<at::Tensor> list(at::Tensor *const *tensors, size_t count) {
   std::vector<at::Tensor> out;
@@ -153,7 +143,8 @@ char *rekindle_gpu_peak(int8_t device, int64_t *bytes) {
 
 char *rekindle_adamw(at::Tensor *const *parameters, at::Tensor *const *gradients, at::Tensor *const *averages,
                      at::Tensor *const *squares, size_t count, const at::Tensor *step, const at::Tensor *divisor,
-                     double lr, double beta1, double beta2, double weight_decay, double eps) {
+                     const at::Tensor *device_lr, double lr, double beta1, double beta2, double weight_decay,
+                     double eps) {
   return caught([&] {
     auto params = list(parameters, count);
     auto grads = list(gradients, count);
@@ -162,8 +153,15 @@ char *rekindle_adamw(at::Tensor *const *parameters, at::Tensor *const *gradients
       if (!same_layout(params[i], grads[i])) grads[i] = at::empty_like(params[i]).copy_(grads[i]);
     }
     std::vector<at::Tensor> steps(count, *step);
-    at::_fused_adamw_(flat(params), flat(grads), flat(list(averages, count)), flat(list(squares, count)), {}, steps, lr,
-                      beta1, beta2, weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false, *divisor);
+    auto step_with = [&](const auto &rate) {
+      at::_fused_adamw_(flat(params), flat(grads), flat(list(averages, count)), flat(list(squares, count)), {}, steps,
+                        rate, beta1, beta2, weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false, *divisor);
+    };
+    if (device_lr) {
+      step_with(*device_lr);
+    } else {
+      step_with(lr);
+    }
   });
 }
 }
