@@ -9,6 +9,7 @@ mod history;
 mod model;
 mod outcome;
 mod plan;
+mod recorded;
 mod sample;
 mod state;
 mod step;
@@ -30,6 +31,7 @@ use worker::{Control, Run, RunError, Trainer};
 pub use checkpoint::Generator;
 pub use flow::{Draw, Drawing};
 pub use model::{Dit, DitConfig, patchify, unpatchify};
+pub use recorded::RecordedSteps;
 pub use sample::{Sampler, noise, pictures};
 pub use step::{StepOptions, StepOutcome, train_step};
 
@@ -44,12 +46,14 @@ pub struct DitTrainer {
     pub threads: u32,
     /// The memory that runs compute in.
     pub memory: Arc<dyn Memory>,
+    /// Whether steps are recorded and replayed, as CUDA graphs on a GPU; what they come to is the same.
+    pub cuda_graphs: bool,
 }
 
 impl DitTrainer {
     /// A trainer on the device that there is.
     pub fn new(threads: u32) -> Self {
-        Self { threads, memory: Arc::new(DeviceMemory(torch::device())) }
+        Self { threads, memory: Arc::new(DeviceMemory(torch::device())), cuda_graphs: false }
     }
 }
 
@@ -66,6 +70,6 @@ impl Trainer for DitTrainer {
         let params =
             DitParams::parse(&run.grant.params).map_err(|error| Failure::permanent(error.to_string()))?;
         let ladder = Ladder::new(&*self.memory, params.batch_size, params.accumulation, LEAST_PART);
-        attempt(&ladder, control, |control| train::train(run, &params, self.threads, &ladder, control))
+        attempt(&ladder, control, |control| train::train(run, &params, self, &ladder, control))
     }
 }

@@ -88,7 +88,22 @@ pub(crate) fn error(model: &Dit, images: &Tensor, draw: &Draw, reduction: Reduct
 impl Lesson {
     /// Takes the optimiser's step.
     pub(crate) fn learn(self, optimizer: &mut AdamW, options: &StepOptions) -> StepOutcome {
-        optimizer.step(self.gradients, &self.divisor, options.lr);
+        optimizer.prepare(options.lr);
+        let outcome = self.apply(optimizer);
+        optimizer.count();
+        outcome
+    }
+
+    /// The part of it that is the same in every step.
+    pub(crate) fn apply(self, optimizer: &AdamW) -> StepOutcome {
+        optimizer.apply(self.gradients, &self.divisor);
         StepOutcome { loss: self.loss, gradient_norm: self.gradient_norm }
+    }
+}
+
+impl StepOutcome {
+    /// The same, whatever becomes of the original.
+    pub(crate) fn copy(&self) -> Self {
+        Self { loss: self.loss.copy(), gradient_norm: self.gradient_norm.copy() }
     }
 }

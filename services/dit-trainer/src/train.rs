@@ -5,7 +5,7 @@ use std::time::Instant;
 use contract::{
     Failure, StopCause, checkpoints::CheckpointRole, dit::DitParams, events::RunResult, lease::Progress,
 };
-use tch::Device;
+use tch::{Device, Tensor};
 use torch::{
     beside,
     images::{Augment, Batch, Fit, Scale, TrainBatches, ValBatches},
@@ -15,8 +15,9 @@ use training::{Identity, Images, Ladder, Pace, Source, Work, diverged, transient
 use worker::{Control, Run, RunError};
 
 use crate::{
+    DitTrainer, RecordedSteps,
     checkpoint::{restore, snapshot},
-    flow::Drawing,
+    flow::{Draw, Drawing},
     history::{Figures, best},
     model::patchify,
     outcome,
@@ -45,7 +46,7 @@ pub(crate) struct Task<'a> {
 pub(crate) fn train(
     run: &Run,
     params: &DitParams,
-    threads: u32,
+    trainer: &DitTrainer,
     ladder: &Ladder<'_>,
     control: &mut dyn Control,
 ) -> Result<RunResult, RunError> {
@@ -65,12 +66,13 @@ pub(crate) fn train(
     let identity = Identity::new(params, &images);
     let task =
         Task { run, params, images: &images, plan, ladder, identity, drawing, device: torch::device() };
-    let mut state = task.begin(threads, control)?;
+    let mut state = task.begin(trainer.threads, control)?;
     use_threads(state.threads);
 
     let size = params.shape().image_size;
     let mut batches =
         TrainBatches::new(&images.train, augment(params), size, plan.batch_size as usize, params.seed);
+    let mut recorded = trainer.cuda_graphs.then(|| RecordedSteps::new(task.device));
     let mut prepared = None;
     let mut pace = Pace::new();
     let mut sampled_at = None;
@@ -89,7 +91,7 @@ pub(crate) fn train(
         let next = state.step + 1;
         let (next_batch, step) = beside(
             || (next < plan.steps).then(|| batches.batch(next)),
-            || task.step(&mut state, &batch, control),
+            || task.step(&mut state, recorded.as_mut(), &batch, control),
         );
         prepared = next_batch;
         state.advance(step?);
@@ -127,9 +129,35 @@ impl Task<'_> {
         Ok(state)
     }
 
+    /// Learns from a batch (N images), by replaying what was recorded where steps are recorded. When memory does not suffice
+    /// for the recording, it is made anew of smaller parts.
+    fn step(
+        &self,
+        state: &mut State,
+        recorded: Option<&mut RecordedSteps>,
+        batch: &Batch,
+        control: &mut dyn Control,
+    ) -> Result<StepOutcome, Failure> {
+        let Some(recorded) = recorded else { return self.learn(state, batch, control) };
+        let options = self.plan.step_options(state.step, self.ladder.parts());
+        if !recorded.is_warm_for(&options) {
+            return recorded.warm_up(|| self.learn(state, batch, control));
+        }
+        let replayed = self.ladder.within(|| {
+            let (patches, draw) = self.inputs(state.step, batch);
+            let about_to = |work, images| self.ladder.about_to(state.step, work, images);
+            recorded.replay(&state.model, &mut state.optimizer, (&patches, draw), &options, about_to)
+        });
+        replayed.or_else(|out| {
+            *recorded = RecordedSteps::new(self.device);
+            self.ladder.descend(&out, "the step is taken again", control)?;
+            self.step(state, Some(recorded), batch, control)
+        })
+    }
+
     /// Learns from a batch (N images). When memory does not suffice, the same batch is gone through again in more parts:
     /// until the optimiser steps, nothing has changed.
-    fn step(
+    fn learn(
         &self,
         state: &mut State,
         batch: &Batch,
@@ -138,9 +166,7 @@ impl Task<'_> {
         loop {
             let options = self.plan.step_options(state.step, self.ladder.parts());
             let studied = self.ladder.within(|| {
-                let (images, labels) = batch.to_device(self.device, Scale::Signed); // (N, 3, H, W), (N)
-                let patches = patchify(&images, self.params.shape().patch_size); // (N, T, D)
-                let draw = self.drawing.draw(state.step, &patches.size(), &labels);
+                let (patches, draw) = self.inputs(state.step, batch);
                 let about_to = |work, images| self.ladder.about_to(state.step, work, images);
                 study(&state.model, state.optimizer.parameters(), &patches, &draw, &options, about_to)
             });
@@ -152,6 +178,14 @@ impl Task<'_> {
                 Err(out) => self.ladder.descend(&out, "the step is taken again", control)?,
             }
         }
+    }
+
+    /// A batch (N images) as patches (N, T, D), and what is drawn for them.
+    fn inputs(&self, step: u64, batch: &Batch) -> (Tensor, Draw) {
+        let (images, labels) = batch.to_device(self.device, Scale::Signed); // (N, 3, H, W), (N)
+        let patches = patchify(&images, self.params.shape().patch_size);
+        let draw = self.drawing.draw(step, &patches.size(), &labels);
+        (patches, draw)
     }
 
     /// Judges the averaged network and takes note of it. Interrupted, it is done again by the next attempt.

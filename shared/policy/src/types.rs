@@ -57,6 +57,9 @@ pub struct WorkloadPolicy {
     /// The share of its GPU's memory that a worker's process may take, more than 0 and at most 1; all of it when absent.
     #[serde(default)]
     pub gpu_memory_share: Option<f64>,
+    /// Whether trainers record a step and replay it from then on.
+    #[serde(default)]
+    pub cuda_graphs: bool,
 }
 
 impl WorkloadPolicy {

@@ -4,6 +4,7 @@
 mod bad_input;
 mod learning;
 mod memory;
+mod recorded;
 mod resume;
 mod velocities;
 

@@ -10,7 +10,7 @@ use training::{Demand, Memory, Work};
 use crate::job;
 
 /// A device on which some demands fail.
-struct Scarce {
+pub(crate) struct Scarce {
     fails: fn(Demand) -> bool,
     parts: Mutex<Vec<(u64, i64)>>,
 }
@@ -38,8 +38,13 @@ impl Memory for Scarce {
     }
 }
 
-fn scarce(fails: fn(Demand) -> bool) -> Arc<Scarce> {
+pub(crate) fn scarce(fails: fn(Demand) -> bool) -> Arc<Scarce> {
     Arc::new(Scarce { fails, parts: Mutex::default() })
+}
+
+/// Parts that went forward, as (step, images), in their order.
+pub(crate) fn parts(memory: &Scarce) -> Vec<(u64, i64)> {
+    memory.parts.lock().unwrap().clone()
 }
 
 #[test]
@@ -52,7 +57,7 @@ fn a_step_that_runs_out_is_taken_again_in_smaller_parts_and_comes_to_the_same() 
         attempt.recorder.notes,
         ["out of memory with 8 images at a time; the step is taken again with 4 at a time"]
     );
-    assert_eq!(*memory.parts.lock().unwrap(), [(0, 8), (0, 4), (0, 4), (1, 4), (1, 4)]);
+    assert_eq!(parts(&memory), [(0, 8), (0, 4), (0, 4), (1, 4), (1, 4)]);
     let ample = crate::job().with("batch_size", json!(8)).with("steps", json!(2)).granted(2);
     assert!(attempt.final_bytes() == ample.attempt(None, StopAt::Never).final_bytes());
 }
