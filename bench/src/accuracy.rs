@@ -1,16 +1,12 @@
 //! How good classifiers become that are trained from scratch with the default recipe: no timing, but figures that
 //! `docs/recipes.md` has to be able to quote. The folders of images are not in this repository.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use classifier_trainer::Classifier;
 use local_worker::{Job, StopAt};
 use serde_json::{Value, json};
-use training::DeviceMemory;
 
 use crate::report::Table;
 
@@ -69,8 +65,7 @@ fn cases() -> [(&'static str, Value); 3] {
 /// The share of the held-out images that the network of the last epoch tells rightly; the best epoch's would be chosen by
 /// the images that judge it.
 fn accuracy(folder: &Path, params: &Value, seed: u64) -> anyhow::Result<f64> {
-    let trainer =
-        Classifier { threads: torch::default_threads(), memory: Arc::new(DeviceMemory(torch::device())) };
+    let trainer = Classifier::new(torch::default_threads());
     let mut params = params.clone();
     params["data"] = json!(folder);
     params["seed"] = json!(seed);

@@ -3,7 +3,6 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -11,7 +10,6 @@ use anyhow::Context;
 use classifier_trainer::Classifier;
 use local_worker::{Job, StopAt};
 use serde_json::json;
-use training::DeviceMemory;
 
 use crate::{
     accuracy, alone,
@@ -93,8 +91,7 @@ pub(crate) fn run(words: &[String]) -> anyhow::Result<()> {
         "image_size": SIDE,
         "batch_size": BATCH,
     });
-    let trainer =
-        Classifier { threads: torch::default_threads(), memory: Arc::new(DeviceMemory(torch::device())) };
+    let trainer = Classifier::new(torch::default_threads());
     let mut job = Job::new(trainer, params);
     job.roots.push(PathBuf::from(Path::new(folder)));
     let result = job.attempt(None, StopAt::Never).outcome?;

@@ -10,6 +10,7 @@ mod model;
 mod outcome;
 mod pictures;
 mod plan;
+mod recorded;
 mod state;
 mod step;
 mod train;
@@ -30,6 +31,7 @@ use worker::{Control, Run, RunError, Trainer};
 use plan::FEWEST_IMAGES;
 
 pub use model::{ResNet, ResNetConfig};
+pub use recorded::RecordedSteps;
 pub use step::{StepOptions, StepOutcome, train_step};
 
 /// Batch normalisation takes its statistics from what goes through together.
@@ -43,12 +45,14 @@ pub struct Classifier {
     pub threads: u32,
     /// The memory that runs compute in.
     pub memory: Arc<dyn Memory>,
+    /// Whether steps are recorded and replayed, as CUDA graphs on a GPU; what they come to is the same.
+    pub cuda_graphs: bool,
 }
 
 impl Classifier {
     /// A trainer on the device that there is.
     pub fn new(threads: u32) -> Self {
-        Self { threads, memory: Arc::new(DeviceMemory(torch::device())) }
+        Self { threads, memory: Arc::new(DeviceMemory(torch::device())), cuda_graphs: false }
     }
 }
 
@@ -65,6 +69,6 @@ impl Trainer for Classifier {
         let params = ClassifierParams::parse(&run.grant.params)
             .map_err(|error| Failure::permanent(error.to_string()))?;
         let ladder = Ladder::new(&*self.memory, params.batch_size, params.accumulation, LEAST_PART);
-        attempt(&ladder, control, |control| train::train(run, &params, self.threads, &ladder, control))
+        attempt(&ladder, control, |control| train::train(run, &params, self, &ladder, control))
     }
 }

@@ -10,9 +10,11 @@ async fn main() -> anyhow::Result<Exit> {
     let settings = Settings::of_service(std::env::args().skip(1))?;
     let _telemetry = telemetry::init("classifier-trainer", &settings.telemetry)?;
     torch::set_up();
-    torch::limit_gpu_memory(settings.workload(classifier::WORKLOAD)?.gpu_memory_share.unwrap_or(1.0))?;
+    let policy = settings.workload(classifier::WORKLOAD)?;
+    torch::limit_gpu_memory(policy.gpu_memory_share.unwrap_or(1.0))?;
+    let cuda_graphs = policy.cuda_graphs && torch::device().is_cuda();
     let stop = stop_on_signal()?;
 
-    let trainer = Classifier::new(torch::default_threads());
+    let trainer = Classifier { cuda_graphs, ..Classifier::new(torch::default_threads()) };
     worker::run(settings, trainer, stop).await
 }

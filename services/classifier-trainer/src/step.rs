@@ -91,8 +91,24 @@ pub(crate) fn study(
 impl Lesson {
     /// Takes the optimiser's step.
     pub(crate) fn learn(self, optimizer: &mut AdamW, options: &StepOptions) -> StepOutcome {
-        optimizer.step(self.gradients, &self.divisor, options.lr);
+        optimizer.prepare(options.lr);
+        let outcome = self.apply(optimizer);
+        optimizer.count();
+        outcome
+    }
+
+    /// The part of it that is the same in every step.
+    pub(crate) fn apply(self, optimizer: &AdamW) -> StepOutcome {
+        optimizer.apply(self.gradients, &self.divisor);
         StepOutcome { loss: self.loss, correct: self.correct, gradient_norm: self.gradient_norm }
+    }
+}
+
+impl StepOutcome {
+    /// The same, whatever becomes of the original.
+    pub(crate) fn copy(&self) -> Self {
+        let Self { loss, correct, gradient_norm } = self;
+        Self { loss: loss.copy(), correct: correct.copy(), gradient_norm: gradient_norm.copy() }
     }
 }
 

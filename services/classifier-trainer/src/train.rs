@@ -15,10 +15,11 @@ use torch::{
     images::{Augment, Batch, Fit, Scale, TrainBatches, ValBatches},
     use_threads,
 };
-use training::{Identity, Images, Ladder, Pace, Source, Work, diverged, transient};
+use training::{Identity, Images, Ladder, OutOfMemory, Pace, Source, Work, diverged, transient};
 use worker::{Control, Run, RunError};
 
 use crate::{
+    Classifier, RecordedSteps,
     checkpoint::{restore, snapshot},
     history::{EpochFigures, best_epoch},
     init_from, outcome,
@@ -46,7 +47,7 @@ pub(crate) struct Task<'a> {
 pub(crate) fn train(
     run: &Run,
     params: &ClassifierParams,
-    threads: u32,
+    trainer: &Classifier,
     ladder: &Ladder<'_>,
     control: &mut dyn Control,
 ) -> Result<RunResult, RunError> {
@@ -60,11 +61,12 @@ pub(crate) fn train(
     ladder.at_least(run.grant.micro_batches.unwrap_or(1));
     let identity = Identity::new(params, &images);
     let task = Task { run, params, images: &images, plan, ladder, identity, device: torch::device() };
-    let mut state = task.begin(threads, control)?;
+    let mut state = task.begin(trainer.threads, control)?;
     use_threads(state.threads);
 
     let batch_size = plan.batch_size as usize;
     let mut batches = TrainBatches::new(&images.train, augment, params.image_size, batch_size, params.seed);
+    let mut recorded = trainer.cuda_graphs.then(|| RecordedSteps::new(task.device));
     let mut prepared = None;
     let mut pace = Pace::new();
     while !plan.is_over(&state.history) {
@@ -79,7 +81,7 @@ pub(crate) fn train(
         let next = state.step + 1;
         let (next_batch, step) = beside(
             || (next < plan.steps()).then(|| batches.batch(next)),
-            || task.step(&mut state, &batch, &pace, control),
+            || task.step(&mut state, recorded.as_mut(), &batch, &pace, control),
         );
         prepared = next_batch;
         state.advance(step?);
@@ -119,9 +121,37 @@ impl Task<'_> {
         Ok(state)
     }
 
+    /// Learns from a batch (N images), by replaying what was recorded where steps are recorded. When memory does not suffice
+    /// for the recording, it is made anew of smaller parts.
+    fn step(
+        &self,
+        state: &mut State,
+        recorded: Option<&mut RecordedSteps>,
+        batch: &Batch,
+        pace: &Pace,
+        control: &mut dyn Control,
+    ) -> Result<StepOutcome, Failure> {
+        let Some(recorded) = recorded else { return self.learn(state, batch, pace, control) };
+        let options = self.plan.step_options(state.step, self.ladder.parts());
+        if !recorded.is_warm_for(&options) {
+            return recorded.warm_up(|| self.learn(state, batch, pace, control));
+        }
+        state.statistics.keep();
+        let replayed = self.ladder.within(|| {
+            let (images, labels) = batch.to_device(self.device, Scale::ImageNet); // (N, 3, H, W), (N)
+            let about_to = |work, images| self.ladder.about_to(state.step, work, images);
+            recorded.replay(&state.model, &mut state.optimizer, (&images, &labels), &options, about_to)
+        });
+        replayed.or_else(|out| {
+            *recorded = RecordedSteps::new(self.device);
+            self.descend(state, &out, pace, control)?;
+            self.step(state, Some(recorded), batch, pace, control)
+        })
+    }
+
     /// Learns from a batch (N images). When memory does not suffice, the norms' statistics are put back and the same
     /// batch is gone through again in more parts: until the optimiser steps, nothing else has changed.
-    fn step(
+    fn learn(
         &self,
         state: &mut State,
         batch: &Batch,
@@ -141,13 +171,23 @@ impl Task<'_> {
                     self.ladder.about_to(state.step, Work::Optimizer, self.plan.batch_size.cast_signed());
                     return Ok(lesson.learn(&mut state.optimizer, &options));
                 }
-                Err(out) => {
-                    state.statistics.put_back();
-                    self.ladder.descend(&out, "the step is taken again", control)?;
-                    control.report(self.progress(state, pace));
-                }
+                Err(out) => self.descend(state, &out, pace, control)?,
             }
         }
+    }
+
+    /// Makes ready for taking a step again that ran out of memory.
+    fn descend(
+        &self,
+        state: &mut State,
+        out: &OutOfMemory,
+        pace: &Pace,
+        control: &mut dyn Control,
+    ) -> Result<(), Failure> {
+        state.statistics.put_back();
+        self.ladder.descend(out, "the step is taken again", control)?;
+        control.report(self.progress(state, pace));
+        Ok(())
     }
 
     /// Judges the model after an epoch and takes note of it. Interrupted, it is done again by the next attempt.

@@ -3,6 +3,7 @@
 mod bad_input;
 mod learning;
 mod memory;
+mod recorded;
 mod resume;
 
 use std::sync::Arc;

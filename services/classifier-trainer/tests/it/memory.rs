@@ -15,7 +15,7 @@ use worker::RunError;
 use crate::{Job, in_memory, job_of};
 
 /// A device on which some demands fail.
-struct Scarce<F> {
+pub(crate) struct Scarce<F> {
     fails: F,
     words: fn(),
     caches_dropped: AtomicU32,
@@ -49,14 +49,14 @@ impl<F: Fn(Demand) -> bool + Send + Sync> Memory for Scarce<F> {
 
 impl<F> Scarce<F> {
     /// Parts that went forward, as (step, images), in their order.
-    fn parts(&self) -> Vec<(u64, i64)> {
+    pub(crate) fn parts(&self) -> Vec<(u64, i64)> {
         let demands = self.demands.lock().unwrap();
         demands.iter().filter(|demand| demand.work == Work::Forward).map(|d| (d.step, d.images)).collect()
     }
 }
 
 /// What tch says when CUDA's allocator gives up.
-fn as_cuda_says() {
+pub(crate) fn as_cuda_says() {
     let words = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 22.05 GiB of which \
                  1.11 GiB is free.";
     panic!("called `Result::unwrap()` on an `Err` value: {:?}", TchError::Torch(words.into()));
@@ -67,7 +67,7 @@ fn as_the_cpu_says() {
     let _ = Tensor::zeros([1 << 55], (Kind::Uint8, Device::Cpu));
 }
 
-fn scarce<F: Fn(Demand) -> bool + Send + Sync>(words: fn(), fails: F) -> Arc<Scarce<F>> {
+pub(crate) fn scarce<F: Fn(Demand) -> bool + Send + Sync>(words: fn(), fails: F) -> Arc<Scarce<F>> {
     Arc::new(Scarce { fails, words, caches_dropped: AtomicU32::new(0), demands: Mutex::default() })
 }
 
