@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks Rekindle on this machine's NVIDIA GPU: builds with CUDA, runs the trainers' tests on the GPU, exact resume with
-# deterministic algorithms among them, and measures training beside PyTorch. The figures go to docs/gpu.md, with the
-# card's name.
+# deterministic algorithms and the bytes that CUDA graphs come to among them, and measures training beside PyTorch, with CUDA
+# graphs and without. The figures go to docs/gpu.md, with the card's name.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

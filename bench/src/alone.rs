@@ -90,10 +90,12 @@ pub(crate) fn measured(arguments: &[String]) -> anyhow::Result<()> {
     torch::set_up();
     torch::use_threads(work.threads);
     let times = match what.as_str() {
-        "resnet" => step::steps(&work),
-        "dit" => dit_step::steps(&work),
-        "warm-resnet" => warm(&Classifier::new(work.threads), || step::steps(&work)),
-        "warm-dit" => warm(&DitTrainer::new(work.threads), || dit_step::steps(&work)),
+        "resnet" => step::steps(&work, false),
+        "recorded-resnet" => step::steps(&work, true),
+        "dit" => dit_step::steps(&work, false),
+        "recorded-dit" => dit_step::steps(&work, true),
+        "warm-resnet" => warm(&Classifier::new(work.threads), || step::steps(&work, false)),
+        "warm-dit" => warm(&DitTrainer::new(work.threads), || dit_step::steps(&work, false)),
         other => bail!("{other:?} is not measured here"),
     };
     let seconds: Vec<f64> = times.iter().map(Duration::as_secs_f64).collect();
@@ -141,4 +143,9 @@ pub(crate) fn place() -> (&'static str, String, u32) {
         true => ("cuda", "GPU".into(), threads),
         false => ("cpu", format!("{threads} threads"), threads),
     }
+}
+
+/// What is said of how our steps are taken.
+pub(crate) fn how(recorded: bool) -> &'static str {
+    if recorded { ", as a CUDA graph" } else { "" }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use contract::dit::{Shape, TimeSampling};
-use dit_trainer::{Dit, DitConfig, Drawing, StepOptions, patchify, train_step};
+use dit_trainer::{Dit, DitConfig, Drawing, RecordedSteps, StepOptions, patchify, train_step};
 use tch::{Kind, Tensor};
 use torch::{AdamW, AdamWOptions, Ema, Precision};
 
@@ -17,14 +17,16 @@ use crate::{
 const CLASSES: usize = 10;
 /// Rounds in turn, so that a noisy moment of the machine meets both sides.
 const ROUNDS: usize = 2;
-/// In which precision, and how the other side is written.
-const CASES: [(&str, &str); 6] = [
-    ("fp32", "plain"),
-    ("fp32", "best"),
-    ("fp32", "compile"),
-    ("bf16", "plain"),
-    ("bf16", "best"),
-    ("bf16", "compile"),
+/// In which precision, how the other side is written, and whether our steps are replayed from a recording, on a GPU.
+const CASES: [(&str, &str, bool); 8] = [
+    ("fp32", "plain", false),
+    ("fp32", "best", false),
+    ("fp32", "compile", false),
+    ("fp32", "compile", true),
+    ("bf16", "plain", false),
+    ("bf16", "best", false),
+    ("bf16", "compile", false),
+    ("bf16", "compile", true),
 ];
 
 pub(crate) fn measure() -> anyhow::Result<Table> {
@@ -42,16 +44,16 @@ pub(crate) fn measure() -> anyhow::Result<Table> {
         "PyTorch holds",
     ];
     let mut table = Table::new(&columns);
-    for (precision, style) in CASES {
+    for (precision, style, recorded) in CASES.into_iter().filter(|case| !case.2 || device == "cuda") {
         let work = Work { precision, device, batch, side: 128, threads, warm_up, steps };
         let (mut ours, mut theirs) = (Side::default(), Side::default());
         for _ in 0..ROUNDS {
-            ours.add(&alone::run("dit", &work)?)?;
+            ours.add(&alone::run(if recorded { "recorded-dit" } else { "dit" }, &work)?)?;
             theirs
                 .add(&pytorch::run("dit_step.py", &[vec![style.to_owned()], work.arguments()].concat())?)?;
         }
         table.row(&[
-            &format!("{precision}, {batch} images of 128×128, {place}"),
+            &format!("{precision}, {batch} images of 128×128, {place}{}", alone::how(recorded)),
             &style,
             &milliseconds(ours.median()),
             &milliseconds(theirs.median()),
@@ -63,9 +65,9 @@ pub(crate) fn measure() -> anyhow::Result<Table> {
     Ok(table)
 }
 
-/// Our step, as the trainer takes it: noise, forward, backward, clipping, AdamW and the average. The loss is read each
-/// time, which waits for the device.
-pub(crate) fn steps(work: &Work) -> Vec<Duration> {
+/// Our step, as the trainer takes it, from a recording where it is `recorded`: noise, forward, backward, clipping, AdamW and
+/// the average. The loss is read each time, which waits for the device.
+pub(crate) fn steps(work: &Work, recorded: bool) -> Vec<Duration> {
     let precision = if work.precision == "bf16" { Precision::Bf16 } else { Precision::Fp32 };
     let shape = Shape { image_size: work.side as u32, patch_size: 16, width: 384, depth: 12, heads: 6 };
     let device = torch::device();
@@ -82,12 +84,16 @@ pub(crate) fn steps(work: &Work) -> Vec<Duration> {
     let images = Tensor::rand([work.batch, 3, work.side, work.side], (Kind::Float, device)) * 2.0 - 1.0;
     let labels = Tensor::arange(work.batch, (Kind::Int64, device)).remainder(CLASSES as i64);
     let options = StepOptions { lr: 1e-4, clip_norm: 1.0, accumulation: 1 };
+    let mut recording = recorded.then(|| RecordedSteps::new(device));
     let mut times = Vec::with_capacity(work.steps);
     for number in 0..work.warm_up + work.steps {
         let began = Instant::now();
         let patches = patchify(&images, shape.patch_size);
         let draw = drawing.draw(number as u64, &patches.size(), &labels);
-        let outcome = train_step(&model, &mut optimizer, &patches, &draw, &options);
+        let outcome = match &mut recording {
+            Some(recording) => recording.train_step(&model, &mut optimizer, (&patches, draw), &options),
+            None => train_step(&model, &mut optimizer, &patches, &draw, &options),
+        };
         ema.follow(number as u64 + 1);
         outcome.loss.double_value(&[]);
         if work.warm_up <= number {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use classifier_trainer::{ResNet, ResNetConfig, StepOptions, train_step};
+use classifier_trainer::{RecordedSteps, ResNet, ResNetConfig, StepOptions, train_step};
 use contract::classifier::{Arch, Stem};
 use tch::{Kind, Tensor};
 use torch::{AdamW, AdamWOptions, Precision, channels_last};
@@ -17,9 +17,13 @@ use crate::{
 const CLASSES: usize = 10;
 /// Rounds in turn, so that a noisy moment of the machine meets both sides.
 const ROUNDS: usize = 2;
-/// How the other side is written: in whichever memory layout it is faster in, and that through `torch.compile`.
-const STYLES: [(&str, &[&str]); 2] =
-    [("best", &["contiguous", "channels-last"]), ("compile", &["compile-channels-last"])];
+/// How the other side is written: in whichever memory layout it is faster in, and that through `torch.compile`; and whether
+/// our steps are replayed from a recording, on a GPU.
+const STYLES: [(&str, &[&str], bool); 3] = [
+    ("best", &["contiguous", "channels-last"], false),
+    ("compile", &["compile-channels-last"], false),
+    ("compile", &["compile-channels-last"], true),
+];
 
 pub(crate) fn measure() -> anyhow::Result<Table> {
     torch::set_up();
@@ -38,11 +42,11 @@ pub(crate) fn measure() -> anyhow::Result<Table> {
     let mut table = Table::new(&columns);
     for (precision, side) in [("fp32", 64), ("fp32", 128), ("bf16", 64), ("bf16", 128)] {
         let work = Work { precision, device, batch, side, threads, warm_up, steps };
-        for (style, layouts) in STYLES {
+        for (style, layouts, recorded) in STYLES.into_iter().filter(|case| !case.2 || device == "cuda") {
             let mut ours = Side::default();
             let mut theirs: Vec<Side> = layouts.iter().map(|_| Side::default()).collect();
             for _ in 0..ROUNDS {
-                ours.add(&alone::run("resnet", &work)?)?;
+                ours.add(&alone::run(if recorded { "recorded-resnet" } else { "resnet" }, &work)?)?;
                 for (theirs, layout) in theirs.iter_mut().zip(layouts) {
                     let arguments = [vec![(*layout).to_owned()], work.arguments()].concat();
                     theirs.add(&pytorch::run("step.py", &arguments)?)?;
@@ -50,7 +54,7 @@ pub(crate) fn measure() -> anyhow::Result<Table> {
             }
             let theirs = theirs.into_iter().min_by_key(Side::median).unwrap_or_default();
             table.row(&[
-                &format!("{precision}, {batch} images of {side}×{side}, {place}"),
+                &format!("{precision}, {batch} images of {side}×{side}, {place}{}", alone::how(recorded)),
                 &style,
                 &milliseconds(ours.median()),
                 &milliseconds(theirs.median()),
@@ -63,8 +67,9 @@ pub(crate) fn measure() -> anyhow::Result<Table> {
     Ok(table)
 }
 
-/// Our step, as the classifier takes it; the loss is read each time, which waits for the device.
-pub(crate) fn steps(work: &Work) -> Vec<Duration> {
+/// Our step, as the classifier takes it, from a recording where it is `recorded`; the loss is read each time, which waits for
+/// the device.
+pub(crate) fn steps(work: &Work, recorded: bool) -> Vec<Duration> {
     let precision = if work.precision == "bf16" { Precision::Bf16 } else { Precision::Fp32 };
     let device = torch::device();
     let config = ResNetConfig { arch: Arch::Resnet18, stem: Stem::Imagenet, classes: CLASSES, precision };
@@ -74,10 +79,14 @@ pub(crate) fn steps(work: &Work) -> Vec<Duration> {
     let images = channels_last(&Tensor::randn([work.batch, 3, work.side, work.side], (Kind::Float, device)));
     let labels = Tensor::arange(work.batch, (Kind::Int64, device)).remainder(CLASSES as i64);
     let options = StepOptions { lr: 1e-3, clip_norm: 1.0, label_smoothing: 0.1, accumulation: 1 };
+    let mut recording = recorded.then(|| RecordedSteps::new(device));
     let mut times = Vec::with_capacity(work.steps);
     for number in 0..work.warm_up + work.steps {
         let began = Instant::now();
-        let outcome = train_step(&model, &mut optimizer, &images, &labels, &options);
+        let outcome = match &mut recording {
+            Some(recording) => recording.train_step(&model, &mut optimizer, (&images, &labels), &options),
+            None => train_step(&model, &mut optimizer, &images, &labels, &options),
+        };
         outcome.loss.double_value(&[]);
         if work.warm_up <= number {
             times.push(began.elapsed());
