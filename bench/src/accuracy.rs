@@ -50,15 +50,9 @@ pub(crate) fn folders() -> anyhow::Result<PathBuf> {
 /// What is trained on, and what a job says of it besides.
 fn cases() -> [(&'static str, Value); 3] {
     [
-        ("catdog-100px", json!({ "image_size": 64, "epochs": 40, "precision": "bf16" })),
-        (
-            "oxford-pets-3-160px",
-            json!({ "image_size": 96, "epochs": 60, "batch_size": 32, "precision": "bf16" }),
-        ),
-        (
-            "mnist-png",
-            json!({ "image_size": 28, "stem": "small", "augment": "light", "epochs": 2, "precision": "bf16" }),
-        ),
+        ("catdog-100px", json!({ "image_size": 64, "epochs": 40 })),
+        ("oxford-pets-3-160px", json!({ "image_size": 96, "epochs": 60, "batch_size": 32 })),
+        ("mnist-png", json!({ "image_size": 28, "stem": "small", "augment": "light", "epochs": 2 })),
     ]
 }
 

@@ -10,7 +10,7 @@ use torch::{AdamW, AdamWOptions, Ema, Precision};
 use crate::{
     alone::{self, Side, Work},
     figures::milliseconds,
-    pytorch,
+    machine, pytorch,
     report::Table,
 };
 
@@ -44,7 +44,10 @@ pub(crate) fn measure() -> anyhow::Result<Table> {
         "PyTorch holds",
     ];
     let mut table = Table::new(&columns);
-    for (precision, style, recorded) in CASES.into_iter().filter(|case| !case.2 || device == "cuda") {
+    let is_due = |(precision, _, recorded): &(&str, &str, bool)| {
+        machine::precisions().contains(precision) && (!recorded || device == "cuda")
+    };
+    for (precision, style, recorded) in CASES.into_iter().filter(is_due) {
         let work = Work { precision, device, batch, side: 128, threads, warm_up, steps };
         let (mut ours, mut theirs) = (Side::default(), Side::default());
         for _ in 0..ROUNDS {

@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::{
     accuracy, alone,
     figures::{Times, milliseconds},
-    pytorch,
+    machine, pytorch,
     report::Table,
 };
 
@@ -39,7 +39,7 @@ pub(crate) fn measure() -> anyhow::Result<Table> {
     let cores = torch::default_threads();
     let columns = ["ResNet-18 on 1,999 photos of cats and dogs", "Rekindle", "PyTorch, DataLoader", "ratio"];
     let mut table = Table::new(&columns);
-    for precision in ["fp32", "bf16"] {
+    for &precision in machine::precisions() {
         let (mut ours, mut theirs) = (Taken::default(), Taken::default());
         for _ in 0..ROUNDS {
             let whole = |epochs: u32| {

@@ -13,7 +13,13 @@ pub(crate) fn describe() -> String {
         .and_then(|memory| memory.trim_end_matches(" kB").parse().ok())
         .unwrap_or_default();
     let gpu = gpu().map(|gpu| format!("{gpu}; ")).unwrap_or_default();
-    format!("{gpu}{model}, {threads} threads, {} GiB", kib.div_ceil(1024 * 1024))
+    let bf16 = if precisions().contains(&"bf16") { "" } else { ", without instructions for bf16" };
+    format!("{gpu}{model}, {threads} threads, {} GiB{bf16}", kib.div_ceil(1024 * 1024))
+}
+
+/// The precisions that training is measured in: those that the device has instructions for.
+pub(crate) fn precisions() -> &'static [&'static str] {
+    if torch::has_bf16(torch::device()) { &["fp32", "bf16"] } else { &["fp32"] }
 }
 
 /// What the driver calls the first GPU, where there is one.

@@ -10,7 +10,7 @@ use torch::{AdamW, AdamWOptions, Precision, channels_last};
 use crate::{
     alone::{self, Side, Work},
     figures::milliseconds,
-    pytorch,
+    machine, pytorch,
     report::Table,
 };
 
@@ -40,7 +40,9 @@ pub(crate) fn measure() -> anyhow::Result<Table> {
         "PyTorch holds",
     ];
     let mut table = Table::new(&columns);
-    for (precision, side) in [("fp32", 64), ("fp32", 128), ("bf16", 64), ("bf16", 128)] {
+    for (precision, side) in
+        machine::precisions().iter().flat_map(|precision| [(*precision, 64), (*precision, 128)])
+    {
         let work = Work { precision, device, batch, side, threads, warm_up, steps };
         for (style, layouts, recorded) in STYLES.into_iter().filter(|case| !case.2 || device == "cuda") {
             let mut ours = Side::default();

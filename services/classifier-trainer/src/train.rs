@@ -11,11 +11,13 @@ use contract::{
 };
 use tch::Device;
 use torch::{
-    beside,
+    beside, has_bf16,
     images::{Augment, Batch, Fit, Scale, TrainBatches, ValBatches},
     use_threads,
 };
-use training::{Identity, Images, Ladder, OutOfMemory, Pace, Source, Work, diverged, transient};
+use training::{
+    Identity, Images, Ladder, OutOfMemory, Pace, Source, Work, diverged, slow_precision, transient,
+};
 use worker::{Control, Run, RunError};
 
 use crate::{
@@ -113,6 +115,9 @@ impl Task<'_> {
             }
         } else if let Some(weights) = &self.params.init_from {
             control.note(init_from::load(&state.model, weights, &self.run.data_roots)?);
+        }
+        if let Some(note) = slow_precision(self.params.precision, has_bf16(self.device)) {
+            control.note(note.into());
         }
         if self.plan.batch_size < u64::from(self.params.batch_size) {
             control

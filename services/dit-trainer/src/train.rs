@@ -7,11 +7,11 @@ use contract::{
 };
 use tch::{Device, Tensor};
 use torch::{
-    beside,
+    beside, has_bf16,
     images::{Augment, Batch, Fit, Scale, TrainBatches, ValBatches},
     use_threads,
 };
-use training::{Identity, Images, Ladder, Pace, Source, Work, diverged, transient};
+use training::{Identity, Images, Ladder, Pace, Source, Work, diverged, slow_precision, transient};
 use worker::{Control, Run, RunError};
 
 use crate::{
@@ -121,6 +121,9 @@ impl Task<'_> {
             if self.run.grant.micro_batches.is_none() {
                 self.ladder.at_least(saved);
             }
+        }
+        if let Some(note) = slow_precision(self.params.precision, has_bf16(self.device)) {
+            control.note(note.into());
         }
         if self.plan.batch_size < u64::from(self.params.batch_size) {
             control

@@ -27,6 +27,6 @@ pub use layers::{BatchNorm2d, Conv2d, Linear, Mode, Precision, attention, channe
 pub use memory::cache_budget;
 pub use recording::Recording;
 pub use roots::{RootError, find_below};
-pub use runtime::{beside, default_threads, device, set_up, use_threads};
+pub use runtime::{beside, default_threads, device, has_bf16, set_up, use_threads};
 pub use schedule::WarmupCosine;
 pub use tensor_file::{TensorFile, TensorFileError, read_tensors, write_tensors};

@@ -25,6 +25,11 @@ pub fn device() -> Device {
     if Cuda::is_available() { Device::Cuda(0) } else { Device::Cpu }
 }
 
+/// Whether a device has instructions for bf16. A CPU that has none takes ten times as long as in fp32.
+pub fn has_bf16(device: Device) -> bool {
+    device.is_cuda() || is_x86_feature_detected!("avx512bf16")
+}
+
 /// How many threads to compute with: what `OMP_NUM_THREADS` says, as everywhere in libtorch; else one a core.
 pub fn default_threads() -> u32 {
     let set = std::env::var("OMP_NUM_THREADS").ok().and_then(|text| text.trim().parse().ok());

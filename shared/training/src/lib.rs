@@ -18,6 +18,13 @@ pub use ladder::{Ladder, LeastPart, OutOfMemory};
 pub use memory::{Demand, DeviceMemory, Memory, Work};
 pub use pace::Pace;
 
+/// What a run is told that asks for arithmetic which its device has no instructions for.
+pub fn slow_precision(param: contract::params::Precision, has_bf16: bool) -> Option<&'static str> {
+    (param == contract::params::Precision::Bf16 && !has_bf16).then_some(
+        "this processor has no instructions for bf16 and takes about ten times as long as with precision = \"fp32\"",
+    )
+}
+
 /// The contract's word for the arithmetic, as libtorch's code knows it.
 pub fn precision(param: contract::params::Precision) -> torch::Precision {
     match param {
