@@ -1,9 +1,9 @@
 //! Photographs as cameras and cameras' programs write them, baseline JPEGs (ITU-T T.81), decoded at their size or at a half,
 //! a quarter or an eighth of it: of each block of 8×8 pixels only as many are computed as are asked for.
 //!
-//! The time goes into the file's bits, which come one code after the other. So everything about a code is in one word of
-//! a table: how many bits it and its number take, how many zeros precede the number. A code costs a load and a shift, and
-//! nothing has to be guessed but where a block ends.
+//! The time goes into the file's bits, which come one code after the other: where the next begins is known when this one
+//! has been read. So one look at a table finds as much as it can, two codes with their numbers or several that nobody asks
+//! for, and all that it finds is one word.
 
 mod bits;
 mod color;
