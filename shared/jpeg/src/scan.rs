@@ -128,6 +128,8 @@ struct Plane<'a> {
     transform: Transform,
     /// The mean of the block before.
     mean: i32,
+    /// The coefficients of the block that is read, in rows of eight.
+    block: [i16; PLACES],
     samples: Vec<f32>,
     stride: usize,
 }
@@ -151,6 +153,7 @@ impl<'a> Plane<'a> {
             blocks: component.blocks,
             transform: Transform::new(side, size, &component.steps),
             mean: 0,
+            block: [0; PLACES],
             samples: vec![0.0; stride * component.blocks.1 * size.1],
             stride,
         }
@@ -163,13 +166,12 @@ impl<'a> Plane<'a> {
     /// Reads what a unit of the scan has of this component.
     #[inline(always)]
     fn read(&mut self, unit: usize, bits: &mut Bits<'_>) -> Result<(), JpegError> {
-        let mut block = [0; PLACES];
         let (width, height) = self.transform.size();
         for down in 0..self.blocks.1 {
             for across in 0..self.blocks.0 {
-                self.written.read(bits, &mut self.mean, &mut block)?;
+                self.written.read(bits, &mut self.mean, &mut self.block)?;
                 let start = down * height * self.stride + (unit * self.blocks.0 + across) * width;
-                self.transform.invert(&block, &mut self.samples[start..], self.stride);
+                self.transform.invert(&self.block, &mut self.samples[start..], self.stride);
             }
         }
         Ok(())

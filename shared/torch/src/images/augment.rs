@@ -1,5 +1,7 @@
 //! Changing training images at random, so that the network sees more of them than there are.
 
+use std::array;
+
 use rand::{Rng, RngExt};
 
 use super::decode::{Fit, Picture};
@@ -119,21 +121,25 @@ fn show(picture: &Picture, window: &Window, size: u32, out: &mut [u8]) {
         .map(|x| Between::new(x, size, window.left, window.width, picture.width))
         .collect();
     let stride = picture.width as usize * 3;
-    let row_of = |index: usize| &picture.rgb[index * stride..][..stride];
-    let mut mixed = vec![0_u16; stride];
+    // What lies beside the window is not shown.
+    let left = columns.iter().map(|column| column.first).min().unwrap_or_default();
+    let right = columns.iter().map(|column| column.second).max().unwrap_or_default();
+    let row_of = |index: usize| &picture.rgb[index * stride..][left * 3..(right + 1) * 3];
+    let mut mixed = vec![[0_u16; 3]; right + 1 - left];
     for (y, out) in (0..size).zip(out.chunks_exact_mut(size as usize * 3)) {
         let row = Between::new(y, size, window.top, window.height, picture.height);
         let (above, below) = ((WHOLE - row.share) as u16, row.share as u16);
-        for ((mixed, &upper), &lower) in mixed.iter_mut().zip(row_of(row.first)).zip(row_of(row.second)) {
+        let rows = row_of(row.first).iter().zip(row_of(row.second));
+        for (mixed, (&upper, &lower)) in mixed.as_flattened_mut().iter_mut().zip(rows) {
             *mixed = u16::from(upper) * above + u16::from(lower) * below;
         }
-        for (column, pixel) in columns.iter().zip(out.chunks_exact_mut(3)) {
-            let left = &mixed[column.first * 3..][..3];
-            let right = &mixed[column.second * 3..][..3];
-            for ((value, &left), &right) in pixel.iter_mut().zip(left).zip(right) {
-                let mix = u32::from(left) * (WHOLE - column.share) + u32::from(right) * column.share;
-                *value = ((mix + WHOLE * WHOLE / 2) / (WHOLE * WHOLE)) as u8;
-            }
+        for (column, pixel) in columns.iter().zip(out.as_chunks_mut::<3>().0) {
+            let (first, second) = (mixed[column.first - left], mixed[column.second - left]);
+            *pixel = array::from_fn(|channel| {
+                let (first, second) = (u32::from(first[channel]), u32::from(second[channel]));
+                let mix = first * (WHOLE - column.share) + second * column.share;
+                ((mix + WHOLE * WHOLE / 2) / (WHOLE * WHOLE)) as u8
+            });
         }
     }
 }
