@@ -84,7 +84,7 @@ bench: ## Measure beside PyTorch, and write the figures into docs/benchmarks.md
 bench-train: ## Measure training alone beside PyTorch: steps, images, memory, start
 	@python3 scripts/setup.py --pytorch
 	cargo build --release --workspace --bins
-	target/release/bench step dit-twin dit-step pipeline cold-start
+	target/release/bench step dit-twin dit-step limit pipeline cold-start
 
 .PHONY: schemas
 schemas: setup ## Write docs/schemas anew from the message types

@@ -11,7 +11,7 @@ use dit_trainer::DitTrainer;
 use serde_json::{Value, json};
 use worker::Trainer;
 
-use crate::{dit_step, epoch, figures::Times, step};
+use crate::{dit_step, epoch, figures::Times, limit, step};
 
 /// The word that makes this program the measured process.
 pub(crate) const ALONE: &str = "alone";
@@ -94,6 +94,8 @@ pub(crate) fn measured(arguments: &[String]) -> anyhow::Result<()> {
         "recorded-resnet" => step::steps(&work, true),
         "dit" => dit_step::steps(&work, false),
         "recorded-dit" => dit_step::steps(&work, true),
+        "products" => limit::products(&work),
+        "convolutions" => limit::convolutions(&work),
         "warm-resnet" => warm(&Classifier::new(work.threads), || step::steps(&work, false)),
         "warm-dit" => warm(&DitTrainer::new(work.threads), || dit_step::steps(&work, false)),
         other => bail!("{other:?} is not measured here"),

@@ -68,13 +68,18 @@ pub(crate) fn measure() -> anyhow::Result<Table> {
     Ok(table)
 }
 
+/// The network that is measured.
+pub(crate) fn tiny_dit(work: &Work) -> Dit {
+    let precision = if work.precision == "bf16" { Precision::Bf16 } else { Precision::Fp32 };
+    let shape = Shape { image_size: work.side as u32, patch_size: 16, width: 384, depth: 12, heads: 6 };
+    Dit::new(DitConfig { shape, classes: CLASSES, precision }, torch::device(), 0)
+}
+
 /// Our step, as the trainer takes it, from a recording where it is `recorded`: noise, forward, backward, clipping, AdamW and
 /// the average. The loss is read each time, which waits for the device.
 pub(crate) fn steps(work: &Work, recorded: bool) -> Vec<Duration> {
-    let precision = if work.precision == "bf16" { Precision::Bf16 } else { Precision::Fp32 };
-    let shape = Shape { image_size: work.side as u32, patch_size: 16, width: 384, depth: 12, heads: 6 };
     let device = torch::device();
-    let model = Dit::new(DitConfig { shape, classes: CLASSES, precision }, device, 0);
+    let model = tiny_dit(work);
     let average = model.frozen_copy();
     let averages = average.tensors();
     let (followed, averages) =
@@ -91,7 +96,7 @@ pub(crate) fn steps(work: &Work, recorded: bool) -> Vec<Duration> {
     let mut times = Vec::with_capacity(work.steps);
     for number in 0..work.warm_up + work.steps {
         let began = Instant::now();
-        let patches = patchify(&images, shape.patch_size);
+        let patches = patchify(&images, model.config().shape.patch_size);
         let draw = drawing.draw(number as u64, &patches.size(), &labels);
         let outcome = match &mut recording {
             Some(recording) => recording.train_step(&model, &mut optimizer, (&patches, draw), &options),

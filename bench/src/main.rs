@@ -13,6 +13,7 @@ mod dit_step;
 mod dit_twin;
 mod epoch;
 mod figures;
+mod limit;
 mod machine;
 mod pipeline;
 mod pytorch;
@@ -25,7 +26,7 @@ mod up;
 use anyhow::bail;
 
 /// What can be measured, in the order of the page.
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "throughput",
     "decisions",
     "backoff",
@@ -35,6 +36,7 @@ const SECTIONS: [&str; 13] = [
     "step",
     "dit-twin",
     "dit-step",
+    "limit",
     "pipeline",
     "cold-start",
     EPOCH,
@@ -75,6 +77,7 @@ async fn main() -> anyhow::Result<()> {
                 "step" => step::measure()?,
                 "dit-twin" => dit_twin::measure()?,
                 "dit-step" => dit_step::measure()?,
+                "limit" => limit::measure()?,
                 "pipeline" => pipeline::measure()?,
                 "cold-start" => cold_start::measure()?,
                 EPOCH => epoch::measure()?,
