@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use contract::dit::{Shape, TimeSampling};
-use dit_trainer::{Dit, DitConfig, Drawing, RecordedSteps, StepOptions, patchify, train_step};
+use dit_trainer::{Dit, DitConfig, Drawing, RecordedSteps, StepOptions, patchify, recorded_step, train_step};
 use tch::{Kind, Tensor};
 use torch::{AdamW, AdamWOptions, Ema, Precision};
 
@@ -99,7 +99,7 @@ pub(crate) fn steps(work: &Work, recorded: bool) -> Vec<Duration> {
         let patches = patchify(&images, model.config().shape.patch_size);
         let draw = drawing.draw(number as u64, &patches.size(), &labels);
         let outcome = match &mut recording {
-            Some(recording) => recording.train_step(&model, &mut optimizer, (&patches, draw), &options),
+            Some(recording) => recorded_step(recording, &model, &mut optimizer, (&patches, &draw), &options),
             None => train_step(&model, &mut optimizer, &patches, &draw, &options),
         };
         ema.follow(number as u64 + 1);

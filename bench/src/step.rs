@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use classifier_trainer::{RecordedSteps, ResNet, ResNetConfig, StepOptions, train_step};
+use classifier_trainer::{RecordedSteps, ResNet, ResNetConfig, StepOptions, recorded_step, train_step};
 use contract::classifier::{Arch, Stem};
 use tch::{Kind, Tensor};
 use torch::{AdamW, AdamWOptions, Precision, channels_last};
@@ -86,7 +86,7 @@ pub(crate) fn steps(work: &Work, recorded: bool) -> Vec<Duration> {
     for number in 0..work.warm_up + work.steps {
         let began = Instant::now();
         let outcome = match &mut recording {
-            Some(recording) => recording.train_step(&model, &mut optimizer, (&images, &labels), &options),
+            Some(recording) => recorded_step(recording, &model, &mut optimizer, (&images, &labels), &options),
             None => train_step(&model, &mut optimizer, &images, &labels, &options),
         };
         outcome.loss.double_value(&[]);

@@ -31,7 +31,7 @@ use worker::{Control, Run, RunError, Trainer};
 use plan::FEWEST_IMAGES;
 
 pub use model::{ResNet, ResNetConfig};
-pub use recorded::RecordedSteps;
+pub use recorded::{RecordedSteps, recorded_step};
 pub use step::{StepOptions, StepOutcome, train_step};
 
 /// Batch normalisation takes its statistics from what goes through together.

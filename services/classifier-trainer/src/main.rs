@@ -11,7 +11,9 @@ async fn main() -> anyhow::Result<Exit> {
     let _telemetry = telemetry::init("classifier-trainer", &settings.telemetry)?;
     torch::set_up();
     let policy = settings.workload(classifier::WORKLOAD)?;
-    torch::limit_gpu_memory(policy.gpu_memory_share.unwrap_or(1.0))?;
+    if let Some(share) = policy.gpu_memory_share {
+        torch::limit_gpu_memory(share)?;
+    }
     let cuda_graphs = policy.cuda_graphs && torch::device().is_cuda();
     let stop = stop_on_signal()?;
 

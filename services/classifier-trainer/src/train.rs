@@ -11,7 +11,7 @@ use contract::{
 };
 use tch::Device;
 use torch::{
-    beside, has_bf16,
+    beside,
     images::{Augment, Batch, Fit, Scale, TrainBatches, ValBatches},
     use_threads,
 };
@@ -26,6 +26,7 @@ use crate::{
     history::{EpochFigures, best_epoch},
     init_from, outcome,
     plan::Plan,
+    recorded::replay,
     state::State,
     step::{StepOutcome, study},
     validation::{Validation, validate},
@@ -116,7 +117,7 @@ impl Task<'_> {
         } else if let Some(weights) = &self.params.init_from {
             control.note(init_from::load(&state.model, weights, &self.run.data_roots)?);
         }
-        if let Some(note) = slow_precision(self.params.precision, has_bf16(self.device)) {
+        if let Some(note) = slow_precision(self.params.precision, self.device) {
             control.note(note.into());
         }
         if self.plan.batch_size < u64::from(self.params.batch_size) {
@@ -138,17 +139,17 @@ impl Task<'_> {
     ) -> Result<StepOutcome, Failure> {
         let Some(recorded) = recorded else { return self.learn(state, batch, pace, control) };
         let options = self.plan.step_options(state.step, self.ladder.parts());
-        if !recorded.is_warm_for(&options) {
+        if !recorded.is_warm_for(options.manner()) {
             return recorded.warm_up(|| self.learn(state, batch, pace, control));
         }
         state.statistics.keep();
         let replayed = self.ladder.within(|| {
             let (images, labels) = batch.to_device(self.device, Scale::ImageNet); // (N, 3, H, W), (N)
             let about_to = |work, images| self.ladder.about_to(state.step, work, images);
-            recorded.replay(&state.model, &mut state.optimizer, (&images, &labels), &options, about_to)
+            replay(recorded, &state.model, &mut state.optimizer, (&images, &labels), &options, about_to)
         });
         replayed.or_else(|out| {
-            *recorded = RecordedSteps::new(self.device);
+            recorded.forget();
             self.descend(state, &out, pace, control)?;
             self.step(state, Some(recorded), batch, pace, control)
         })

@@ -55,13 +55,6 @@ impl Drawing {
 }
 
 impl Draw {
-    /// Takes over the numbers of another draw for as many images.
-    pub(crate) fn copy_from(&mut self, other: &Self) {
-        self.noise.copy_(&other.noise);
-        self.times.copy_(&other.times);
-        self.labels.copy_(&other.labels);
-    }
-
     /// Those of some of the images.
     pub(crate) fn part(&self, start: i64, length: i64) -> Self {
         let part = |tensor: &Tensor| tensor.narrow(0, start, length);

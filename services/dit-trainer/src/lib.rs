@@ -31,7 +31,7 @@ use worker::{Control, Run, RunError, Trainer};
 pub use checkpoint::Generator;
 pub use flow::{Draw, Drawing};
 pub use model::{Dit, DitConfig, patchify, unpatchify};
-pub use recorded::RecordedSteps;
+pub use recorded::{RecordedSteps, recorded_step};
 pub use sample::{Sampler, noise, pictures};
 pub use step::{StepOptions, StepOutcome, train_step};
 

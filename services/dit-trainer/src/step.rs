@@ -17,6 +17,13 @@ pub struct StepOptions {
     pub accumulation: u32,
 }
 
+impl StepOptions {
+    /// What of them is the same in steps that can be taken from one recording.
+    pub(crate) fn manner(self) -> Self {
+        Self { lr: 0.0, ..self }
+    }
+}
+
 /// What a step came to, on the device: reading it waits.
 #[derive(Debug)]
 pub struct StepOutcome {

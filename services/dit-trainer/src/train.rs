@@ -7,7 +7,7 @@ use contract::{
 };
 use tch::{Device, Tensor};
 use torch::{
-    beside, has_bf16,
+    beside,
     images::{Augment, Batch, Fit, Scale, TrainBatches, ValBatches},
     use_threads,
 };
@@ -22,6 +22,7 @@ use crate::{
     model::patchify,
     outcome,
     plan::Plan,
+    recorded::replay,
     state::State,
     step::{StepOutcome, study},
     validation::validate,
@@ -122,7 +123,7 @@ impl Task<'_> {
                 self.ladder.at_least(saved);
             }
         }
-        if let Some(note) = slow_precision(self.params.precision, has_bf16(self.device)) {
+        if let Some(note) = slow_precision(self.params.precision, self.device) {
             control.note(note.into());
         }
         if self.plan.batch_size < u64::from(self.params.batch_size) {
@@ -143,16 +144,16 @@ impl Task<'_> {
     ) -> Result<StepOutcome, Failure> {
         let Some(recorded) = recorded else { return self.learn(state, batch, control) };
         let options = self.plan.step_options(state.step, self.ladder.parts());
-        if !recorded.is_warm_for(&options) {
+        if !recorded.is_warm_for(options.manner()) {
             return recorded.warm_up(|| self.learn(state, batch, control));
         }
         let replayed = self.ladder.within(|| {
             let (patches, draw) = self.inputs(state.step, batch);
             let about_to = |work, images| self.ladder.about_to(state.step, work, images);
-            recorded.replay(&state.model, &mut state.optimizer, (&patches, draw), &options, about_to)
+            replay(recorded, &state.model, &mut state.optimizer, (&patches, &draw), &options, about_to)
         });
         replayed.or_else(|out| {
-            *recorded = RecordedSteps::new(self.device);
+            recorded.forget();
             self.ladder.descend(&out, "the step is taken again", control)?;
             self.step(state, Some(recorded), batch, control)
         })

@@ -25,7 +25,7 @@ pub fn device() -> Device {
     if Cuda::is_available() { Device::Cuda(0) } else { Device::Cpu }
 }
 
-/// Whether a device has instructions for bf16. A CPU that has none takes ten times as long as in fp32.
+/// Whether a device has instructions for bf16. A CPU that has none takes many times as long as in fp32.
 pub fn has_bf16(device: Device) -> bool {
     device.is_cuda() || is_x86_feature_detected!("avx512bf16")
 }

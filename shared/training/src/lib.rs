@@ -1,5 +1,6 @@
 //! What trainers of images do alike around their own loops: opening the images, going down the ladder when memory runs
-//! out, checkpoints of a run, and pictures for people. Pieces to call, not a framework: each trainer's loop is its own.
+//! out, steps from a recording, checkpoints of a run, and pictures for people. Pieces to call, not a framework: each
+//! trainer's loop is its own.
 
 mod attempt;
 mod checkpoint;
@@ -9,6 +10,7 @@ mod ladder;
 mod memory;
 mod pace;
 pub mod pictures;
+mod recorded;
 
 pub use attempt::attempt;
 pub use checkpoint::{Found, Identity, Point, Saved};
@@ -17,11 +19,12 @@ pub use failure::{diverged, of_tensor_file, transient};
 pub use ladder::{Ladder, LeastPart, OutOfMemory};
 pub use memory::{Demand, DeviceMemory, Memory, Work};
 pub use pace::Pace;
+pub use recorded::RecordedSteps;
 
 /// What a run is told that asks for arithmetic which its device has no instructions for.
-pub fn slow_precision(param: contract::params::Precision, has_bf16: bool) -> Option<&'static str> {
-    (param == contract::params::Precision::Bf16 && !has_bf16).then_some(
-        "this processor has no instructions for bf16 and takes about ten times as long as with precision = \"fp32\"",
+pub fn slow_precision(param: contract::params::Precision, device: tch::Device) -> Option<&'static str> {
+    (param == contract::params::Precision::Bf16 && !torch::has_bf16(device)).then_some(
+        "this processor has no instructions for bf16 and takes many times as long as with precision = \"fp32\"",
     )
 }
 
