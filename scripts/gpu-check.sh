@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks Rekindle on this machine's NVIDIA GPU: builds with CUDA, runs the trainers' tests on the GPU, exact resume with
 # deterministic algorithms and the bytes that CUDA graphs come to among them, and measures training beside PyTorch, with CUDA
-# graphs and without. The figures go to docs/gpu.md, with the card's name.
+# graphs and without, and the time to accuracy on CIFAR-10. The figures go to docs/gpu.md, with the card's name.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,6 +23,14 @@ REKINDLE_TEST_GPU=1 cargo test --package torch --package classifier-trainer --pa
 echo "==> training steps, memory and start beside PyTorch"
 unset CUBLAS_WORKSPACE_CONFIG
 cargo build --release --workspace --bins
-REKINDLE_BENCH_PAGE=docs/gpu.md target/release/bench dit-twin step dit-step cold-start
+export REKINDLE_BENCH_PAGE=docs/gpu.md
+target/release/bench dit-twin step dit-step cold-start
+
+echo "==> time to accuracy beside PyTorch"
+if python3 scripts/setup.py --only cifar10; then
+    REKINDLE_BENCH_IMAGES=data/datasets target/release/bench time-to-accuracy
+else
+    echo "gpu-check: CIFAR-10 could not be had, so the time to accuracy is left out" >&2
+fi
 
 echo "gpu-check: done; docs/gpu.md has the figures"

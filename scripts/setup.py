@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from setup_steps import debian, digits, libtorch, python_packages, rust
+from setup_steps import cifar10, debian, digits, libtorch, python_packages, rust
 from setup_steps.report import SetupError, say
 from setup_steps.staging import exclusive
 
@@ -21,12 +21,15 @@ STEPS: dict[str, Callable[[argparse.Namespace], bool]] = {
     "python": lambda options: python_packages.install("python", "for the Python examples"),
     "pytorch": lambda options: python_packages.install("pytorch", "for PyTorch"),
     "digits": lambda options: digits.unpack(),
+    "cifar10": lambda options: cifar10.bring(),
 }
+# These only where they are asked for.
+OPTIONAL = ("pytorch", "cifar10")
 
 
 def main() -> int:
     options = parse(sys.argv[1:])
-    steps = options.only or [name for name in STEPS if name != "pytorch" or options.pytorch]
+    steps = options.only or [name for name in STEPS if name not in OPTIONAL or getattr(options, name)]
     try:
         with exclusive():
             changed = [STEPS[name](options) for name in steps]
@@ -44,6 +47,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cuda", action="store_true", help="bring every CUDA library, for training on NVIDIA GPUs")
     parser.add_argument("--pytorch", action="store_true", help="bring what Python 3.11 needs to import PyTorch as well")
+    parser.add_argument("--cifar10", action="store_true", help="bring CIFAR-10 as well, for the time to accuracy")
     parser.add_argument("--only", action="append", choices=STEPS, help="run this step alone; may be repeated")
     return parser.parse_args(arguments)
 

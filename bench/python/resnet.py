@@ -27,13 +27,15 @@ class Block(nn.Module):
         return functional.relu(features.add_(around), inplace=True)
 
 
-def resnet18(classes: int) -> nn.Sequential:
-    """The network."""
-    stem = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True)]
-    stem.append(nn.MaxPool2d(3, 2, 1))
+def resnet18(classes: int, stem: str = "imagenet") -> nn.Sequential:
+    """The network; with the stem `small`, as it is built for images of some 32 pixels."""
+    first = nn.Conv2d(3, 64, 3, 1, 1, bias=False) if stem == "small" else nn.Conv2d(3, 64, 7, 2, 3, bias=False)
+    begin = [first, nn.BatchNorm2d(64), nn.ReLU(inplace=True)]
+    if stem != "small":
+        begin.append(nn.MaxPool2d(3, 2, 1))
     blocks, channels_in = [], 64
     for stage, channels in enumerate((64, 128, 256, 512)):
         for number in range(2):
             blocks.append(Block(channels_in, channels, 2 if stage and not number else 1))
             channels_in = channels
-    return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, classes))
+    return nn.Sequential(*begin, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, classes))

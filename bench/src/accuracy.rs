@@ -8,17 +8,19 @@ use classifier_trainer::Classifier;
 use local_worker::{Job, StopAt};
 use serde_json::{Value, json};
 
-use crate::report::Table;
+use crate::{machine, report::Table};
 
 /// Where the folders are.
 const FOLDERS: &str = "REKINDLE_BENCH_IMAGES";
 const SEEDS: [u64; 3] = [0, 1, 2];
 
-pub(crate) fn measure() -> anyhow::Result<Table> {
+/// Trains everything; after each folder `keep` gets the table so far, since all of it takes hours.
+pub(crate) fn measure(keep: impl Fn(&Table) -> anyhow::Result<()>) -> anyhow::Result<Table> {
     torch::set_up();
     let folders = folders()?;
     let mut table = Table::new(&["images", "set otherwise than by default", "accuracy by seed", "mean"]);
-    for (name, params) in cases() {
+    for (name, mut params) in cases() {
+        params["precision"] = json!(machine::fastest_precision());
         let folder = folders.join(name);
         if !folder.is_dir() {
             eprintln!("{} is not here; left out", folder.display());
@@ -33,6 +35,7 @@ pub(crate) fn measure() -> anyhow::Result<Table> {
         let mean = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
         let shown: Vec<String> = accuracies.iter().map(|share| format!("{:.1} %", share * 100.0)).collect();
         table.row(&[&name, &format!("`{params}`"), &shown.join(", "), &format!("{:.1} %", mean * 100.0)]);
+        keep(&table)?;
     }
     Ok(table)
 }
@@ -40,18 +43,19 @@ pub(crate) fn measure() -> anyhow::Result<Table> {
 /// Where the folders of images are.
 ///
 /// # Errors
-/// When nobody has said it.
+/// When nobody has said it, or it is not there.
 pub(crate) fn folders() -> anyhow::Result<PathBuf> {
-    std::env::var_os(FOLDERS)
-        .map(PathBuf::from)
-        .with_context(|| format!("{FOLDERS} has to name the folder with the images"))
+    let named = std::env::var_os(FOLDERS)
+        .with_context(|| format!("{FOLDERS} has to name the folder with the images"))?;
+    let named = Path::new(&named);
+    named.canonicalize().with_context(|| format!("{FOLDERS} names {}", named.display()))
 }
 
 /// What is trained on, and what a job says of it besides.
 fn cases() -> [(&'static str, Value); 3] {
     [
-        ("catdog-100px", json!({ "image_size": 64, "epochs": 40 })),
         ("oxford-pets-3-160px", json!({ "image_size": 96, "epochs": 60, "batch_size": 32 })),
+        ("catdog-100px", json!({ "image_size": 64, "epochs": 40, "batch_size": 32, "augment": "strong" })),
         ("mnist-png", json!({ "image_size": 28, "stem": "small", "augment": "light", "epochs": 2 })),
     ]
 }

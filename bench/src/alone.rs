@@ -11,7 +11,7 @@ use dit_trainer::DitTrainer;
 use serde_json::{Value, json};
 use worker::Trainer;
 
-use crate::{dit_step, epoch, figures::Times, limit, step};
+use crate::{dit_step, figures::Times, limit, step, whole_run};
 
 /// The word that makes this program the measured process.
 pub(crate) const ALONE: &str = "alone";
@@ -83,8 +83,8 @@ pub(crate) fn start(what: &str, arguments: &[String]) -> anyhow::Result<Value> {
 /// When there is no such thing to measure.
 pub(crate) fn measured(arguments: &[String]) -> anyhow::Result<()> {
     let [what, work @ ..] = arguments else { bail!("say what to measure") };
-    if what == "epoch" {
-        return epoch::run(work);
+    if what == "whole-run" {
+        return whole_run::run(work);
     }
     let work = Work::parse(work)?;
     torch::set_up();

@@ -1,31 +1,24 @@
 //! Epochs of real training on real photos, reading, validation and checkpoint included, beside a PyTorch script with its
 //! `DataLoader`. The photos are not in this repository.
 
-use std::{
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
-
-use anyhow::Context;
-use classifier_trainer::Classifier;
-use local_worker::{Job, StopAt};
-use serde_json::json;
+use std::time::Duration;
 
 use crate::{
-    accuracy, alone,
+    accuracy,
     figures::{Times, milliseconds},
-    machine, pytorch,
+    machine,
     report::Table,
+    whole_run::WholeRun,
 };
 
-/// What both sides learn from, at which size, and in which batches.
+/// What both sides learn from.
 const FOLDER: &str = "catdog-100px";
-const SIDE: u32 = 64;
-const BATCH: u32 = 64;
 /// Epochs of the longer run, from which those after the first are told.
 const EPOCHS: u32 = 3;
 /// Rounds in turn, so that a noisy moment of the machine meets both sides.
 const ROUNDS: usize = 3;
+/// No accuracy ends these runs.
+const NEVER: f64 = 2.0;
 
 /// Both sides' runs of one epoch, from the process's start to its end, and their further epochs.
 #[derive(Default)]
@@ -40,34 +33,33 @@ pub(crate) fn measure() -> anyhow::Result<Table> {
     let columns = ["ResNet-18 on 1,999 photos of cats and dogs", "Rekindle", "PyTorch, DataLoader", "ratio"];
     let mut table = Table::new(&columns);
     for &precision in machine::precisions() {
+        let run = |epochs| WholeRun {
+            folder: &folder,
+            precision,
+            stem: "imagenet",
+            augment: "medium",
+            batch: 64,
+            side: 64,
+            epochs,
+            target: NEVER,
+        };
+        let (one, more) = (run(1), run(EPOCHS));
         let (mut ours, mut theirs) = (Taken::default(), Taken::default());
         for _ in 0..ROUNDS {
-            let whole = |epochs: u32| {
-                let words = [folder.display().to_string(), precision.into(), epochs.to_string()];
-                let began = Instant::now();
-                alone::start("epoch", &words).map(|_| began.elapsed())
-            };
-            let one = whole(1)?;
-            ours.further.push((whole(EPOCHS)?.saturating_sub(one)) / (EPOCHS - 1));
-            ours.first.push(one);
-
-            let script = |epochs: u32| {
-                let words = [folder.display().to_string(), precision.into()];
-                let numbers = [BATCH, SIDE, cores, epochs].map(|number| number.to_string());
-                pytorch::run("epoch.py", &[&words[..], &numbers].concat())
-            };
-            let began = Instant::now();
-            script(1)?;
-            theirs.first.push(began.elapsed());
-            theirs.further.extend(pytorch::seconds(&script(EPOCHS)?, "seconds")?.into_iter().skip(1));
+            let first = one.ours()?.took;
+            ours.further.push(more.ours()?.took.saturating_sub(first) / (EPOCHS - 1));
+            ours.first.push(first);
+            theirs.first.push(one.theirs()?.took);
+            theirs.further.extend(more.theirs()?.epochs.into_iter().skip(1));
         }
+        let side = one.side;
         for (what, ours, theirs) in [
             ("one epoch, from the process's start to its end", ours.first, theirs.first),
             ("each further epoch", ours.further, theirs.further),
         ] {
             let (ours, theirs) = (Times::new(ours).median(), Times::new(theirs).median());
             table.row(&[
-                &format!("{what}; {precision}, {SIDE}×{SIDE}, {cores} cores"),
+                &format!("{what}; {precision}, {side}×{side}, {cores} cores"),
                 &milliseconds(ours),
                 &milliseconds(theirs),
                 &format!("{:.2}×", theirs.as_secs_f64() / ours.as_secs_f64()),
@@ -75,26 +67,4 @@ pub(crate) fn measure() -> anyhow::Result<Table> {
         }
     }
     Ok(table)
-}
-
-/// Our trainer's run, in a process of its own: `FOLDER PRECISION EPOCHS`.
-///
-/// # Errors
-/// When it fails.
-pub(crate) fn run(words: &[String]) -> anyhow::Result<()> {
-    let [folder, precision, epochs] = words else { anyhow::bail!("three words are needed") };
-    torch::set_up();
-    let params = json!({
-        "data": folder,
-        "precision": precision,
-        "epochs": epochs.parse::<u32>().context("epochs are a number")?,
-        "image_size": SIDE,
-        "batch_size": BATCH,
-    });
-    let trainer = Classifier::new(torch::default_threads());
-    let mut job = Job::new(trainer, params);
-    job.roots.push(PathBuf::from(Path::new(folder)));
-    let result = job.attempt(None, StopAt::Never).outcome?;
-    println!("{}", json!({ "metrics": result.metrics }));
-    Ok(())
 }

@@ -11,19 +11,23 @@ use crate::{
     alone::{self, Side, Work},
     dit_step,
     figures::{Times, milliseconds},
+    machine,
     report::Table,
 };
 
 pub(crate) fn measure() -> anyhow::Result<Table> {
     torch::set_up();
     let (device, place, threads) = alone::place();
-    let mut table = Table::new(&["one step, fp32", "all of it", "products and convolutions alone", "share"]);
-    for (network, whole, kernels, batch, side) in [
+    let networks = [
         ("TinyDiT", "dit", "products", 32, 128),
         ("ResNet-18", "resnet", "convolutions", 16, 64),
         ("ResNet-18", "resnet", "convolutions", 16, 128),
-    ] {
-        let work = Work { precision: "fp32", device, batch, side, threads, warm_up: 2, steps: 8 };
+    ];
+    let mut table = Table::new(&["one step", "all of it", "products and convolutions alone", "share"]);
+    let cases =
+        machine::precisions().iter().flat_map(|precision| networks.map(|network| (*precision, network)));
+    for (precision, (network, whole, kernels, batch, side)) in cases {
+        let work = Work { precision, device, batch, side, threads, warm_up: 2, steps: 8 };
         let (mut all, mut shared) = (Side::default(), Side::default());
         // In turn, so that a noisy moment of the machine meets both.
         for _ in 0..2 {
@@ -32,7 +36,7 @@ pub(crate) fn measure() -> anyhow::Result<Table> {
         }
         let (all, shared) = (all.median(), shared.median());
         table.row(&[
-            &format!("{network}, {batch} images of {side}×{side}, {place}"),
+            &format!("{network}, {precision}, {batch} images of {side}×{side}, {place}"),
             &milliseconds(all),
             &milliseconds(shared),
             &format!("{:.0} %", 100.0 * shared.as_secs_f64() / all.as_secs_f64()),
@@ -54,8 +58,10 @@ fn timed(work: &Work, mut once: impl FnMut()) -> Vec<Duration> {
     times
 }
 
-fn noise(shape: &[i64]) -> Tensor {
-    Tensor::randn(shape, (Kind::Float, torch::device()))
+/// Noise in the precision that kernels compute in.
+fn noise(work: &Work, shape: &[i64]) -> Tensor {
+    let kind = if work.precision == "bf16" { Kind::BFloat16 } else { Kind::Float };
+    Tensor::randn(shape, (Kind::Float, torch::device())).to_kind(kind)
 }
 
 /// A fully connected layer: its input (rows, from), weight (to, from), and the gradient of its output (rows, to).
@@ -70,7 +76,7 @@ struct Product {
 /// The products of a step of TinyDiT, by MKL or as convolutions by oneDNN, whichever is faster on this machine.
 pub(crate) fn products(work: &Work) -> Vec<Duration> {
     let model = dit_step::tiny_dit(work);
-    let layers = layers(&model, work.batch);
+    let layers = layers(&model, work);
     let by_mkl = timed(work, || {
         let _untracked = no_grad_guard();
         for Product { input, weight, gradient, goes_back } in &layers {
@@ -94,17 +100,18 @@ pub(crate) fn products(work: &Work) -> Vec<Duration> {
 
 /// Every fully connected layer of the network. Those of the times and of the modulation have a row for each image, all others
 /// one for each token.
-fn layers(model: &Dit, batch: i64) -> Vec<Product> {
+fn layers(model: &Dit, work: &Work) -> Vec<Product> {
     let weights =
         model.parameters().filter(|(name, weight)| weight.dim() == 2 && !name.contains("y_embedder"));
     weights
         .map(|(name, weight)| {
             let is_of_image = name.contains("adaLN") || name.contains("t_embedder");
-            let rows = if is_of_image { batch } else { batch * model.config().tokens() };
+            let rows = if is_of_image { work.batch } else { work.batch * model.config().tokens() };
             let [to, from] = weight.size()[..] else { unreachable!("it has two dimensions") };
             let goes_back = !name.contains("x_embedder") && !name.contains("t_embedder.mlp.0");
-            let weight = weight.detach();
-            Product { input: noise(&[rows, from]), weight, gradient: noise(&[rows, to]), goes_back }
+            let [input, weight, gradient] =
+                [[rows, from], [to, from], [rows, to]].map(|shape| noise(work, &shape));
+            Product { input, weight, gradient, goes_back }
         })
         .collect()
 }
@@ -148,9 +155,9 @@ const CONVOLUTIONS: [(i64, i64, i64, i64, i64); 20] = [
 pub(crate) fn convolutions(work: &Work) -> Vec<Duration> {
     let layers = CONVOLUTIONS.map(|(from, to, kernel, stride, smaller)| {
         let side = work.side / smaller;
-        let input = channels_last(&noise(&[work.batch, from, side, side]));
-        let gradient = channels_last(&noise(&[work.batch, to, side / stride, side / stride]));
-        (input, channels_last(&noise(&[to, from, kernel, kernel])), gradient, stride)
+        let input = channels_last(&noise(work, &[work.batch, from, side, side]));
+        let gradient = channels_last(&noise(work, &[work.batch, to, side / stride, side / stride]));
+        (input, channels_last(&noise(work, &[to, from, kernel, kernel])), gradient, stride)
     });
     timed(work, || {
         for (number, (input, weight, gradient, stride)) in layers.iter().enumerate() {

@@ -21,12 +21,14 @@ mod recovery;
 mod report;
 mod step;
 mod throughput;
+mod time_to_accuracy;
 mod up;
+mod whole_run;
 
 use anyhow::bail;
 
 /// What can be measured, in the order of the page.
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 15] = [
     "throughput",
     "decisions",
     "backoff",
@@ -40,11 +42,13 @@ const SECTIONS: [&str; 14] = [
     "pipeline",
     "cold-start",
     EPOCH,
+    TIME_TO_ACCURACY,
     ACCURACY,
 ];
 /// Need images that are not in the repository, and take long: only where they are asked for.
-const ON_DEMAND: [&str; 2] = [EPOCH, ACCURACY];
+const ON_DEMAND: [&str; 3] = [EPOCH, TIME_TO_ACCURACY, ACCURACY];
 const EPOCH: &str = "epoch";
+const TIME_TO_ACCURACY: &str = "time-to-accuracy";
 /// This one is no timing.
 const ACCURACY: &str = "accuracy";
 
@@ -67,6 +71,7 @@ async fn main() -> anyhow::Result<()> {
         };
         if is_due {
             eprintln!("measures {section}");
+            let page = if section == ACCURACY { "docs/recipes.md" } else { "docs/benchmarks.md" };
             let table = match section {
                 "throughput" => throughput::measure().await?,
                 "decisions" => decisions::measure()?,
@@ -81,11 +86,11 @@ async fn main() -> anyhow::Result<()> {
                 "pipeline" => pipeline::measure()?,
                 "cold-start" => cold_start::measure()?,
                 EPOCH => epoch::measure()?,
-                ACCURACY => accuracy::measure()?,
+                TIME_TO_ACCURACY => time_to_accuracy::measure()?,
+                ACCURACY => accuracy::measure(|so_far| report::write(page, section, so_far))?,
                 _ => unreachable!("sections are matched by name above"),
             };
             println!("{table}");
-            let page = if section == ACCURACY { "docs/recipes.md" } else { "docs/benchmarks.md" };
             report::write(page, section, &table)?;
         }
     }

@@ -1,13 +1,12 @@
 """The digits data set as a folder of images, so that there is something to train on."""
 
 import gzip
-import struct
 import tempfile
 import zipfile
-import zlib
 from pathlib import Path
 
 from . import wheels
+from .png import png
 from .report import SetupError, say
 from .staging import DEPS, ROOT, staged
 
@@ -48,18 +47,6 @@ def unpack() -> bool:
             *pixels, label = (int(float(value)) for value in row.split(","))
             image = folder / str(label) / f"{number:04}.png"
             image.parent.mkdir(exist_ok=True)
-            image.write_bytes(grey_png([round(pixel * 255 / WHITE) for pixel in pixels], SIDE))
+            image.write_bytes(png(bytes(round(pixel * 255 / WHITE) for pixel in pixels), SIDE, channels=1))
         (folder / "SOURCE.md").write_text(SOURCE.format(version=version))
     return True
-
-
-def grey_png(pixels: list[int], width: int) -> bytes:
-    """A grey image as PNG (ISO/IEC 15948): a header, the rows unfiltered, an end."""
-    height = len(pixels) // width
-    rows = b"".join(b"\0" + bytes(pixels[width * y : width * (y + 1)]) for y in range(height))
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b"")
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,12 +1,15 @@
 """Set-up: folders that are whole or not there, messages that help, images that are images."""
 
+import io
 import struct
+import tarfile
 import tempfile
 import unittest
 import zlib
 from pathlib import Path
 
-from setup_steps import digits, wheels
+from setup_steps import cifar10, wheels
+from setup_steps.png import png
 from setup_steps.report import SetupError
 from setup_steps.staging import need_space, staged
 
@@ -66,15 +69,33 @@ class Wheels(unittest.TestCase):
         self.assertIn("mirror", wheels.explain("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE FILE"))
 
 
-class Digits(unittest.TestCase):
+class Images(unittest.TestCase):
     def test_an_image_holds_its_pixels(self) -> None:
-        pixels = [0, 128, 255, 7, 8, 9]
-        image = digits.grey_png(pixels, 3)
+        image = png(bytes([0, 128, 255, 7, 8, 9]), 3, channels=1)
         self.assertEqual(image[:8], b"\x89PNG\r\n\x1a\n")
         chunks = dict(read_chunks(image[8:]))
         self.assertEqual(struct.unpack(">IIBBBBB", chunks[b"IHDR"]), (3, 2, 8, 0, 0, 0, 0))
         self.assertEqual(zlib.decompress(chunks[b"IDAT"]), bytes([0, 0, 128, 255, 0, 7, 8, 9]))
         self.assertEqual(list(chunks)[-1], b"IEND")
+
+    def test_photos_of_cifar_10_keep_their_colours_and_classes(self) -> None:
+        planes = [bytes([value]) * cifar10.PLANE for value in (1, 2, 3)]
+        files = {name: b"" for names in cifar10.PARTS.values() for name in names}
+        files["data_batch_2.bin"] = b"\0" + bytes(cifar10.RECORD - 1) + b"\1" + b"".join(planes)
+        files["batches.meta.txt"] = b"airplane\nautomobile\n\n"
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+            for name, content in files.items():
+                member = tarfile.TarInfo(f"{cifar10.INSIDE}/{name}")
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+        with tempfile.TemporaryDirectory() as name:
+            cifar10.unpack(archive.getvalue(), Path(name))
+            images = sorted(str(path.relative_to(name)) for path in Path(name).glob("*/*/*.png"))
+            self.assertEqual(images, ["train/airplane/00000.png", "train/automobile/00001.png"])
+            chunks = dict(read_chunks((Path(name) / images[1]).read_bytes()[8:]))
+        self.assertEqual(struct.unpack(">IIBBBBB", chunks[b"IHDR"]), (32, 32, 8, 2, 0, 0, 0))
+        self.assertEqual(zlib.decompress(chunks[b"IDAT"]), (b"\0" + bytes([1, 2, 3]) * 32) * 32)
 
 
 def read_chunks(data: bytes):

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use worker::{Control, Resume, Run, RunError, Snapshot, Trainer};
 
 /// Where a run is told to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum StopAt {
     /// It is not.
     Never,
@@ -27,6 +27,8 @@ pub enum StopAt {
     Step(u64, StopCause),
     /// At the so many-th report of the attempt, which may come amid reading images or validation.
     Report(usize, StopCause),
+    /// Once a figure of this name is as high as that.
+    Figure(&'static str, f64, StopCause),
 }
 
 /// What a run said.
@@ -79,6 +81,11 @@ impl Control for Recorder {
             StopAt::Never => None,
             StopAt::Step(step, cause) => self.reports.last().filter(|last| step <= last.step).map(|_| cause),
             StopAt::Report(count, cause) => (count <= self.reports.len()).then_some(cause),
+            StopAt::Figure(name, least, cause) => self
+                .metrics
+                .iter()
+                .any(|(_, figures)| figures.get(name).is_some_and(|&figure| least <= figure))
+                .then_some(cause),
         }
     }
 

@@ -31,7 +31,8 @@ pub struct Picture {
 pub enum Fit {
     /// The square in its middle, at this size.
     Square(u32),
-    /// All of it, its short side at this size; of a side longer than twice that, the middle.
+    /// All of it, its short side at this size, or up to a fifth longer where it comes so; of a side longer than twice that, the
+    /// middle.
     ShortSide(u32),
 }
 
@@ -54,7 +55,7 @@ pub fn decode(bytes: &[u8], fit: Fit) -> Result<Picture, String> {
     // A decoder that panics on crafted bytes has met an unreadable image, nothing worse.
     let Reduced { image, full } =
         panic::catch_unwind(|| pixels(bytes, fit)).unwrap_or_else(|_| Err("its decoder failed".into()))?;
-    Ok(fitted(&image, full, fit))
+    Ok(fitted(image, full, fit))
 }
 
 fn pixels(bytes: &[u8], fit: Fit) -> Result<Reduced, String> {
@@ -94,10 +95,11 @@ fn over_white(image: DynamicImage) -> RgbImage {
 }
 
 /// What is kept of an image that had so many columns and rows in its file.
-fn fitted(image: &RgbImage, (width, height): (u32, u32), fit: Fit) -> Picture {
+fn fitted(image: RgbImage, (width, height): (u32, u32), fit: Fit) -> Picture {
     let short = f64::from(width.min(height));
     let (to_width, to_height) = match fit {
         Fit::Square(side) => (side, side),
+        Fit::ShortSide(side) if comes_so(image.dimensions(), side) => image.dimensions(),
         Fit::ShortSide(side) => {
             let long =
                 |length: u32| (f64::from(side * length) / short).round().min(f64::from(2 * side)) as u32;
@@ -107,10 +109,16 @@ fn fitted(image: &RgbImage, (width, height): (u32, u32), fit: Fit) -> Picture {
     resized(image, to_width, to_height)
 }
 
+/// Whether an image may be kept as it is where this short side is wanted: it is resized anyway when a part of it is shown.
+fn comes_so((width, height): (u32, u32), side: u32) -> bool {
+    let (short, long) = (width.min(height), width.max(height));
+    (side..=side + side / 5).contains(&short) && long <= 2 * side
+}
+
 /// The middle of the image in the proportions of the new size, at that size.
-fn resized(image: &RgbImage, width: u32, height: u32) -> Picture {
+fn resized(image: RgbImage, width: u32, height: u32) -> Picture {
     if image.dimensions() == (width, height) {
-        return Picture { width, height, rgb: image.as_raw().clone() };
+        return Picture { width, height, rgb: image.into_raw() };
     }
     let source = ImageRef::new(image.width(), image.height(), image.as_raw(), PixelType::U8x3)
         .expect("there are three bytes for each pixel");

@@ -40,6 +40,19 @@ fn the_fit_keeps_proportions() {
     assert_eq!((picture.width, picture.height), (15, 20));
 }
 
+#[test]
+fn what_is_hardly_larger_is_kept_as_it_is() {
+    let size = |width, height| {
+        let image = encoded(ImageBuffer::from_pixel(width, height, Rgb([1_u8, 2, 3])), ImageFormat::Png);
+        decode(&image, Fit::ShortSide(20)).map(|picture| (picture.width, picture.height)).unwrap()
+    };
+    assert_eq!(size(24, 30), (24, 30));
+    assert_eq!(size(40, 20), (40, 20));
+    assert_eq!(size(25, 30), (20, 24));
+    assert_eq!(size(19, 30), (20, 32));
+    assert_eq!(size(24, 41), (20, 34));
+}
+
 /// A picture with a gradient each way, so that a turn, a flip or a shift shows.
 fn gradient(width: u32, height: u32) -> RgbImage {
     let shade = |place: u32, length: u32| (40 + place * 160 / length) as u8;
@@ -61,8 +74,12 @@ fn a_large_jpeg_that_is_decoded_at_a_fraction_looks_as_if_it_were_decoded_whole(
         let jpeg = encoded(gradient(width, height), ImageFormat::Jpeg);
         let whole = DynamicImage::from(gradient(width, height)).into_rgb8();
         for fit in [Fit::ShortSide(40), Fit::Square(33), Fit::ShortSide(160)] {
-            let (fraction, whole) = (decode(&jpeg, fit).unwrap(), fitted(&whole, (width, height), fit));
-            assert_eq!((fraction.width, fraction.height), (whole.width, whole.height));
+            let whole = fitted(whole.clone(), (width, height), fit);
+            let fraction = decode(&jpeg, fit).unwrap();
+            let shape = |picture: &Picture| f64::from(picture.width) / f64::from(picture.height);
+            assert!((shape(&fraction) - shape(&whole)).abs() < 0.02, "{width}×{height}, {fit:?}");
+            let fraction = RgbImage::from_raw(fraction.width, fraction.height, fraction.rgb).unwrap();
+            let fraction = resized(fraction, whole.width, whole.height);
             let most = fraction.rgb.iter().zip(&whole.rgb).map(|(a, b)| a.abs_diff(*b)).max();
             assert!(most.unwrap() <= 6, "{width}×{height}, {fit:?}: {most:?}");
         }
@@ -76,7 +93,8 @@ fn an_image_is_upright_however_the_camera_was_held() {
         let mut upright = DynamicImage::from(gradient(96, 64));
         upright.apply_orientation(image::metadata::Orientation::from_exif(orientation).unwrap());
         let upright = upright.into_rgb8();
-        let expected = fitted(&upright, upright.dimensions(), Fit::ShortSide(32));
+        let size = upright.dimensions();
+        let expected = fitted(upright, size, Fit::ShortSide(32));
         let picture = decode(&held(&jpeg, orientation), Fit::ShortSide(32)).unwrap();
         assert_eq!((picture.width, picture.height), (expected.width, expected.height), "{orientation}");
         let most = picture.rgb.iter().zip(&expected.rgb).map(|(a, b)| a.abs_diff(*b)).max();
