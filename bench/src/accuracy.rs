@@ -56,7 +56,7 @@ fn cases() -> [(&'static str, Value); 3] {
     [
         ("oxford-pets-3-160px", json!({ "image_size": 96, "epochs": 60, "batch_size": 32 })),
         ("catdog-100px", json!({ "image_size": 64, "epochs": 40, "batch_size": 32, "augment": "strong" })),
-        ("mnist-png", json!({ "image_size": 28, "stem": "small", "augment": "light", "epochs": 2 })),
+        ("mnist-png", json!({ "image_size": 32, "augment": "light", "epochs": 2 })),
     ]
 }
 

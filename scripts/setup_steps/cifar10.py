@@ -1,6 +1,7 @@
 """CIFAR-10 as a folder of images, for the time to accuracy that others tell too."""
 
 import hashlib
+import http.client
 import io
 import tarfile
 import urllib.request
@@ -51,7 +52,7 @@ def fetched() -> bytes:
     try:
         with urllib.request.urlopen(URL, timeout=WAIT_S) as answer:
             return answer.read()
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise SetupError(f"cannot fetch {URL}: {error}. It is needed for the time to accuracy alone.") from error
 
 
