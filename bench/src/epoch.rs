@@ -18,7 +18,7 @@ const EPOCHS: u32 = 3;
 /// Rounds in turn, so that a noisy moment of the machine meets both sides.
 const ROUNDS: usize = 3;
 /// No accuracy ends these runs.
-const NEVER: f64 = 2.0;
+const NEVER: f64 = f64::INFINITY;
 
 /// Both sides' runs of one epoch, from the process's start to its end, and their further epochs.
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use std::{fmt, fs, path::Path};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use crate::machine;
 
@@ -37,8 +37,9 @@ impl fmt::Display for Table {
 /// Puts a table into its place on `page`, below the checkout, or on the one that `REKINDLE_BENCH_PAGE` names.
 ///
 /// # Errors
-/// When the page has no such place.
+/// When nothing was measured, or the page has no such place.
 pub(crate) fn write(page: &str, section: &str, table: &Table) -> anyhow::Result<()> {
+    ensure!(!table.rows.is_empty(), "nothing of {section} could be measured here, so its figures stay");
     let name = std::env::var("REKINDLE_BENCH_PAGE").unwrap_or_else(|_| page.into());
     let path = Path::new(ROOT).join(&name);
     let page = fs::read_to_string(&path).with_context(|| format!("cannot read {name}"))?;

@@ -76,8 +76,14 @@ fn a_large_jpeg_that_is_decoded_at_a_fraction_looks_as_if_it_were_decoded_whole(
         for fit in [Fit::ShortSide(40), Fit::Square(33), Fit::ShortSide(160)] {
             let whole = fitted(whole.clone(), (width, height), fit);
             let fraction = decode(&jpeg, fit).unwrap();
-            let shape = |picture: &Picture| f64::from(picture.width) / f64::from(picture.height);
-            assert!((shape(&fraction) - shape(&whole)).abs() < 0.02, "{width}×{height}, {fit:?}");
+            let size = (fraction.width, fraction.height);
+            // It is resized, or comes so from the decoder and is hardly larger.
+            let comes_so = [2, 4, 8].map(|by: u32| (width.div_ceil(by), height.div_ceil(by))).contains(&size);
+            let larger = f64::from(size.0.min(size.1)) / f64::from(whole.width.min(whole.height));
+            assert!(
+                size == (whole.width, whole.height) || comes_so && larger <= 1.2,
+                "{width}×{height}, {fit:?}: {size:?}"
+            );
             let fraction = RgbImage::from_raw(fraction.width, fraction.height, fraction.rgb).unwrap();
             let fraction = resized(fraction, whole.width, whole.height);
             let most = fraction.rgb.iter().zip(&whole.rgb).map(|(a, b)| a.abs_diff(*b)).max();
