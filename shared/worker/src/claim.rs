@@ -12,11 +12,11 @@ use tracing::Span;
 
 use crate::{backoff::Backoff, worker::Worker};
 
-/// How long one question waits for its answer.
+/// How long one question waits for its answer where the lease is long.
 const ANSWER: Duration = Duration::from_secs(5);
 /// How long an offer is held while nobody answers. RabbitMQ takes a message back after 30 minutes by itself, and the
 /// whole channel with it.
-const PATIENCE: Duration = Duration::from_secs(25 * 60);
+const HELD: Duration = Duration::from_secs(25 * 60);
 
 /// What became of an offer.
 pub(crate) enum Claimed {
@@ -28,7 +28,10 @@ pub(crate) enum Claimed {
 
 /// Asks the scheduler for the right to run what `delivery` offers, until it answers. The offer is never acknowledged
 /// before that: if this process dies, the next one has to find it. Notes in the present span whose attempt it is.
-pub(crate) async fn claim(worker: &Worker, delivery: &Delivery) -> Claimed {
+///
+/// The answer may be lost after the lease was granted, so each question waits for at most `patience`, which is shorter
+/// than a lease: the next one finds it still granted.
+pub(crate) async fn claim(worker: &Worker, delivery: &Delivery, patience: Duration) -> Claimed {
     let offer: OfferAttempt = match delivery.decode() {
         Ok(offer) => offer,
         Err(error) => {
@@ -47,7 +50,7 @@ pub(crate) async fn claim(worker: &Worker, delivery: &Delivery) -> Claimed {
         worker: worker.hello.worker.clone(),
         incarnation: worker.hello.incarnation,
     };
-    let answer = worker.drain.run_until_cancelled(timeout_at(Instant::now() + PATIENCE, ask(worker, &claim)));
+    let answer = worker.drain.run_until_cancelled(timeout_at(Instant::now() + HELD, ask(worker, &claim, patience)));
     match answer.await {
         Some(Ok(claimed)) => claimed,
         // Another worker, or another time.
@@ -55,11 +58,11 @@ pub(crate) async fn claim(worker: &Worker, delivery: &Delivery) -> Claimed {
     }
 }
 
-async fn ask(worker: &Worker, claim: &Claim) -> Claimed {
+async fn ask(worker: &Worker, claim: &Claim, patience: Duration) -> Claimed {
     let mut backoff = Backoff::new();
     loop {
         let asked_at = Instant::now();
-        let mut result = worker.broker.request(claim, ANSWER).await;
+        let mut result = worker.broker.request(claim, patience.min(ANSWER)).await;
         if let Ok(ClaimAnswer::Granted(grant)) = &mut result {
             count_from_question(grant, asked_at.elapsed());
         }

@@ -13,9 +13,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{run_state::RunState, worker::Worker};
 
+/// How long the scheduler may take to answer one question: short enough that another one is asked before a lease runs
+/// out.
+pub(crate) fn patience(welcome: &Welcome) -> Duration {
+    (welcome.lease.to_duration() / 2).max(Duration::from_millis(100))
+}
+
 /// Reports until `end`. Unanswered reports change nothing: the runs go on, and the fencing token judges in the end.
-pub(crate) async fn beat(worker: &Worker, welcome: Welcome, end: &CancellationToken) {
-    let patience = (welcome.lease.to_duration() / 2).max(Duration::from_millis(100));
+pub(crate) async fn beat(worker: &Worker, welcome: &Welcome, end: &CancellationToken) {
+    let patience = patience(welcome);
     let mut ticks = interval(welcome.heartbeat.to_duration().max(Duration::from_millis(10)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let beats = async {
@@ -125,6 +131,14 @@ mod tests {
         obey(&runs, &HeartbeatAnswer { known: true, runs: verdicts, limits: vec![], draining: false });
         let causes = runs.each_ref().map(|run| run.stop().map(|stop| stop.cause));
         assert_eq!(causes, [None, Some(StopCause::Cancelled), Some(StopCause::Superseded)]);
+    }
+
+    #[test]
+    fn a_question_is_asked_twice_within_any_lease() {
+        for lease in [Duration::from_secs(3), Duration::from_secs(10), Duration::from_secs(3600)] {
+            let welcome = Welcome { heartbeat: lease.into(), lease: lease.into(), draining: false };
+            assert!(2 * patience(&welcome) <= lease);
+        }
     }
 
     #[test]

@@ -165,12 +165,12 @@ impl Worker {
 
         let end = CancellationToken::new();
         let served = async {
-            let served = self.serve_slots().await;
+            let served = self.serve_slots(heartbeat::patience(&welcome)).await;
             end.cancel();
             served
         };
         let (served, (), ()) =
-            tokio::join!(served, heartbeat::beat(&self, welcome, &end), self.warm_up(&end));
+            tokio::join!(served, heartbeat::beat(&self, &welcome, &end), self.warm_up(&end));
         self.say_goodbye().await;
         self.broker.close().await;
         served?;
@@ -198,11 +198,11 @@ impl Worker {
     }
 
     /// Runs every slot until the worker drains. A slot that fails makes the others hand back what they run.
-    async fn serve_slots(self: &Arc<Self>) -> anyhow::Result<()> {
+    async fn serve_slots(self: &Arc<Self>, patience: Duration) -> anyhow::Result<()> {
         let mut slots = JoinSet::new();
         for slot in 0..self.hello.slots {
             let span = tracing::debug_span!("slot", slot);
-            slots.spawn(slot::serve(self.clone()).instrument(span));
+            slots.spawn(slot::serve(self.clone(), patience).instrument(span));
         }
         let mut outcome = Ok(());
         while let Some(ended) = slots.join_next().await {

@@ -23,16 +23,16 @@ const SHORT_RUN: Duration = Duration::from_millis(200);
 
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Serves until the worker goes.
+/// Serves until the worker goes. A claim that is not answered within `patience` is made again.
 ///
 /// # Errors
 /// When the queue cannot be subscribed to.
-pub(crate) async fn serve(worker: Arc<Worker>) -> Result<(), ConnectError> {
+pub(crate) async fn serve(worker: Arc<Worker>, patience: Duration) -> Result<(), ConnectError> {
     while may_take(&worker).await {
         let subscribed = worker.drain.run_until_cancelled(worker.broker.consume(&worker.queue, 1)).await;
         let Some(subscribed) = subscribed else { return Ok(()) };
         let mut consumer = subscribed?;
-        match run_until_long(&worker, &mut consumer).await {
+        match run_until_long(&worker, &mut consumer, patience).await {
             Turn::Long(offer, run) => {
                 let hand_back = async {
                     consumer.cancel().await;
@@ -73,7 +73,7 @@ enum Turn {
 }
 
 /// Takes offers and runs them until the subscription has to be given up.
-async fn run_until_long(worker: &Arc<Worker>, consumer: &mut Consumer) -> Turn {
+async fn run_until_long(worker: &Arc<Worker>, consumer: &mut Consumer, patience: Duration) -> Turn {
     loop {
         let delivery = tokio::select! {
             biased;
@@ -86,7 +86,7 @@ async fn run_until_long(worker: &Arc<Worker>, consumer: &mut Consumer) -> Turn {
             return Turn::GpuHeld(Box::new(delivery));
         }
         let claim_span = claim_span(worker, &delivery);
-        let grant = match claim(worker, &delivery).instrument(claim_span.clone()).await {
+        let grant = match claim(worker, &delivery, patience).instrument(claim_span.clone()).await {
             Claimed::Granted(grant) => grant,
             Claimed::Settle(disposition) => {
                 delivery.settle(disposition).await;

@@ -129,6 +129,23 @@ async fn an_offer_whose_claim_nobody_answers_is_not_lost() {
     second.stop().await;
 }
 
+/// The scheduler may have granted what it was asked for and died before it said so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_whose_answer_is_lost_is_made_again() {
+    let world = World::new().await;
+    world.counterpart.script().silent = true;
+    let worker = world.start(Scripted(|_: &Run, _: &mut dyn Control| Ok(RunResult::default())));
+    let job = job("asked-twice");
+    world.offer(&job, 1).await;
+    world.heard("the first claim", |script| !script.claims.is_empty()).await;
+
+    world.counterpart.script().silent = false;
+    world.ended(&job, 1).await;
+    let claims = world.counterpart.script().claims.clone();
+    assert!(2 <= claims.len() && claims.iter().all(|claim| *claim == claims[0]), "{claims:?}");
+    worker.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_busy_worker_leaves_the_next_offer_to_others() {
     let world = World::new().await;
