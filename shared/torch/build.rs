@@ -14,12 +14,19 @@ fn main() {
         .std("c++17")
         .pic(true)
         .opt_level(3)
-        // Loops that say so are vectorised.
-        .flag_if_supported("-fopenmp-simd")
+        // Loops that say so are vectorised, and `at::parallel_for`, of which the headers hold half, uses libtorch's threads;
+        // without this it compiles and uses one.
+        .flag("-fopenmp")
+        // Nobody asks the processor afterwards whether a comparison met what is no number; if one might, loops with
+        // comparisons stay as they are written.
+        .flag_if_supported("-fno-trapping-math")
         // libtorch's own headers warn.
         .warnings(false)
         .include(include.join("torch/csrc/api/include"))
         .include(include)
-        .files(["native", "graph", "adaln", "batch_norm"].map(|name| format!("src/native/{name}.cpp")))
+        .files(["native", "graph", "adaln", "batch_norm", "gelu"].map(|name| format!("src/native/{name}.cpp")))
         .compile("rekindle_native");
+    // The one that libtorch brings and has loaded.
+    println!("cargo:rustc-link-search=native={}", libraries.display());
+    println!("cargo:rustc-link-lib=dylib:+verbatim=libgomp.so.1");
 }

@@ -46,6 +46,7 @@ unsafe extern "C" {
         relu: bool,
         result: *mut *mut C_tensor,
     ) -> *mut c_char;
+    fn rekindle_gelu(input: *const C_tensor, result: *mut *mut C_tensor) -> *mut c_char;
     fn rekindle_fill_normal(numbers: *mut C_tensor, seed: u64) -> *mut c_char;
     fn rekindle_set_gpu_allocator(setting: *const c_char, is_heard: *mut bool) -> *mut c_char;
     fn rekindle_drop_gpu_cache() -> *mut c_char;
@@ -210,6 +211,18 @@ pub(crate) fn batch_norm(input: &Tensor, norm: &Norm<'_>, added: Option<&Tensor>
             relu,
             &raw mut result,
         ));
+        Tensor::from_ptr(result)
+    }
+}
+
+/// See [`crate::gelu`]; on the CPU only.
+pub(crate) fn gelu(input: &Tensor) -> Tensor {
+    assert!(matches!(input.kind(), Kind::Float | Kind::BFloat16), "activations are fp32 or bf16");
+    let mut result = null_mut();
+    // SAFETY: the tensor is live and was checked to be of a kind that the kernel reads. The result is a new tensor, whose
+    // owner this becomes.
+    unsafe {
+        unwrap(rekindle_gelu(input.as_ptr(), &raw mut result));
         Tensor::from_ptr(result)
     }
 }

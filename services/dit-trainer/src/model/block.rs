@@ -4,7 +4,7 @@
 //! What a part adds is gated and added where the next one begins, because there it can be done in the same pass.
 
 use tch::{Kind, Tensor, nn::Path};
-use torch::{Linear, ada_norm, add_and_ada_norm, attention};
+use torch::{Linear, ada_norm, add_and_ada_norm, attention, gelu};
 
 /// Tokens, and what the last part has to add to them yet.
 pub(super) struct Stream {
@@ -67,7 +67,7 @@ impl Block {
         };
         let attended = self.attention(&stream.modulated(shift_attn, scale_attn, condition.kind()));
         stream.rest = Some((attended, gate_attn.shallow_clone()));
-        let hidden = self.fc1.forward(&stream.modulated(shift_mlp, scale_mlp, condition.kind())).gelu("tanh");
+        let hidden = gelu(&self.fc1.forward(&stream.modulated(shift_mlp, scale_mlp, condition.kind())));
         stream.rest = Some((self.fc2.forward(&hidden), gate_mlp.shallow_clone()));
     }
 

@@ -2,12 +2,21 @@
 
 #pragma once
 
+#ifndef _OPENMP
+#error "without OpenMP, at::parallel_for compiles and uses one thread"
+#endif
+
 #include <cstdint>
 #include <cstring>
 
-// Built for several processors at once; the loader takes the one that fits.
+// Built for several processors at once; the loader takes the one that fits. Levels of x86-64 are told by what a processor can
+// do; the name of a processor, as in "arch=haswell", fits Intel's alone.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define CLONES __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#if 12 <= __GNUC__
+#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
 #else
 #define CLONES
 #endif
