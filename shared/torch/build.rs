@@ -24,7 +24,9 @@ fn main() {
         .warnings(false)
         .include(include.join("torch/csrc/api/include"))
         .include(include)
-        .files(["native", "graph", "adaln", "batch_norm", "gelu"].map(|name| format!("src/native/{name}.cpp")))
+        .files(
+            ["native", "graph", "adaln", "batch_norm", "gelu"].map(|name| format!("src/native/{name}.cpp")),
+        )
         .compile("rekindle_native");
     // The one that libtorch brings and has loaded.
     println!("cargo:rustc-link-search=native={}", libraries.display());

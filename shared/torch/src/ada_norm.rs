@@ -5,11 +5,14 @@ use tch::{Device, Kind, Tensor};
 
 use crate::native;
 
+/// Keeps the division sane.
+const EPS: f64 = 1e-6;
+
 /// Tokens (N, T, W) in fp32, normalised each by itself, times `1 + scale`, plus `shift` (both (N, W), fp32): in the kind
 /// that layers compute in, fp32 or bf16.
 pub fn ada_norm(tokens: &Tensor, shift: &Tensor, scale: &Tensor, kind: Kind) -> Tensor {
     if tokens.device() == Device::Cpu {
-        return native::ada_norm(tokens, None, shift, scale, kind).1;
+        return native::ada_norm(tokens, None, shift, scale, EPS, kind).1;
     }
     composed(tokens, shift, scale, kind)
 }
@@ -24,7 +27,7 @@ pub fn add_and_ada_norm(
     scale: &Tensor,
 ) -> (Tensor, Tensor) {
     if tokens.device() == Device::Cpu {
-        return native::ada_norm(tokens, Some((gate, added)), shift, scale, added.kind());
+        return native::ada_norm(tokens, Some((gate, added)), shift, scale, EPS, added.kind());
     }
     let sum = tokens.addcmul(&gate.unsqueeze(1), &added.to_kind(Kind::Float));
     let modulated = composed(&sum, shift, scale, added.kind());
@@ -34,7 +37,7 @@ pub fn add_and_ada_norm(
 /// Of libtorch's own operations.
 fn composed(tokens: &Tensor, shift: &Tensor, scale: &Tensor, kind: Kind) -> Tensor {
     let width = tokens.size()[2];
-    let normalised = tokens.layer_norm([width], None::<Tensor>, None::<Tensor>, 1e-6, false);
+    let normalised = tokens.layer_norm([width], None::<Tensor>, None::<Tensor>, EPS, false);
     shift.unsqueeze(1).addcmul(&normalised, &(scale + 1.0).unsqueeze(1)).to_kind(kind)
 }
 

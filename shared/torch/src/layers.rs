@@ -51,6 +51,10 @@ impl Conv2d {
     }
 }
 
+/// How far running statistics move towards the batch's, and what keeps the division sane: PyTorch's defaults.
+const MOMENTUM: f64 = 0.1;
+const EPS: f64 = 1e-5;
+
 /// Batch normalisation (Ioffe & Szegedy, arXiv 1502.03167).
 #[derive(Debug)]
 pub struct BatchNorm2d {
@@ -91,7 +95,9 @@ impl BatchNorm2d {
     /// In one go, on the CPU.
     fn fused(&self, input: &Tensor, added: Option<&Tensor>, relu: bool) -> Tensor {
         let Self { weight, bias, running_mean, running_var } = self;
-        native::batch_norm(input, &native::Norm { weight, bias, running_mean, running_var }, added, relu)
+        let (momentum, eps) = (MOMENTUM, EPS);
+        let norm = native::Norm { weight, bias, running_mean, running_var, momentum, eps };
+        native::batch_norm(input, &norm, added, relu)
     }
 
     /// Of libtorch's own operations.
@@ -102,8 +108,8 @@ impl BatchNorm2d {
             Some(&self.running_mean),
             Some(&self.running_var),
             mode == Mode::Train,
-            0.1,
-            1e-5,
+            MOMENTUM,
+            EPS,
             true,
         )
     }

@@ -33,6 +33,7 @@ unsafe extern "C" {
         added: *const C_tensor,
         shift: *const C_tensor,
         scale: *const C_tensor,
+        eps: f64,
         is_half: bool,
         results: *mut *mut C_tensor,
     ) -> *mut c_char;
@@ -43,6 +44,8 @@ unsafe extern "C" {
         bias: *const C_tensor,
         running_mean: *const C_tensor,
         running_var: *const C_tensor,
+        momentum: f64,
+        eps: f64,
         relu: bool,
         result: *mut *mut C_tensor,
     ) -> *mut c_char;
@@ -132,6 +135,7 @@ pub(crate) fn ada_norm(
     added: Option<(&Tensor, &Tensor)>,
     shift: &Tensor,
     scale: &Tensor,
+    eps: f64,
     kind: Kind,
 ) -> (Tensor, Tensor) {
     assert_eq!(tokens.kind(), Kind::Float, "tokens are fp32");
@@ -162,6 +166,7 @@ pub(crate) fn ada_norm(
             summand,
             shift.as_ptr(),
             scale.as_ptr(),
+            eps,
             is_half,
             results.as_mut_ptr(),
         ));
@@ -171,12 +176,16 @@ pub(crate) fn ada_norm(
     }
 }
 
-/// What a batch norm has for each channel (C), in fp32.
+/// What a batch norm has for each channel (C), in fp32, and for all of them.
 pub(crate) struct Norm<'a> {
     pub(crate) weight: &'a Tensor,
     pub(crate) bias: &'a Tensor,
     pub(crate) running_mean: &'a Tensor,
     pub(crate) running_var: &'a Tensor,
+    /// How far the running statistics move towards the batch's.
+    pub(crate) momentum: f64,
+    /// Keeps the division sane.
+    pub(crate) eps: f64,
 }
 
 /// Normalises (N, C, H, W), fp32 or bf16, by its own statistics, towards which the running ones are moved; adds what there
@@ -208,6 +217,8 @@ pub(crate) fn batch_norm(input: &Tensor, norm: &Norm<'_>, added: Option<&Tensor>
             norm.bias.as_ptr(),
             norm.running_mean.as_ptr(),
             norm.running_var.as_ptr(),
+            norm.momentum,
+            norm.eps,
             relu,
             &raw mut result,
         ));

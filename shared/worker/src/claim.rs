@@ -50,7 +50,8 @@ pub(crate) async fn claim(worker: &Worker, delivery: &Delivery, patience: Durati
         worker: worker.hello.worker.clone(),
         incarnation: worker.hello.incarnation,
     };
-    let answer = worker.drain.run_until_cancelled(timeout_at(Instant::now() + HELD, ask(worker, &claim, patience)));
+    let answer =
+        worker.drain.run_until_cancelled(timeout_at(Instant::now() + HELD, ask(worker, &claim, patience)));
     match answer.await {
         Some(Ok(claimed)) => claimed,
         // Another worker, or another time.

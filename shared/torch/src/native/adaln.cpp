@@ -10,9 +10,9 @@
 
 #include <cmath>
 #include <cstring>
-#include <exception>
 #include <optional>
 
+#include "caught.h"
 #include "values.h"
 
 namespace {
@@ -132,12 +132,10 @@ CLONES void backward_images_half(const Rows &r, const Gradients &g, int64_t begi
 // Each row by itself without holes; rows may lie apart.
 at::Tensor rows_of(const at::Tensor &tensor) { return tensor.stride(1) == 1 ? tensor : tensor.contiguous(); }
 
-constexpr float EPS = 1e-6;
-
 Rows rows(const at::Tensor &in, const at::Tensor &gate, const at::Tensor &added, const at::Tensor &shift,
           const at::Tensor &scale, const at::Tensor &out, const at::Tensor &mean, const at::Tensor &rstd) {
   Rows r{};
-  r.images = in.size(0), r.tokens = in.size(1), r.width = in.size(2), r.eps = EPS;
+  r.images = in.size(0), r.tokens = in.size(1), r.width = in.size(2);
   r.in = in.const_data_ptr<float>();
   r.shift = shift.const_data_ptr<float>(), r.shift_stride = shift.stride(0);
   r.scale = scale.const_data_ptr<float>(), r.scale_stride = scale.stride(0);
@@ -153,7 +151,7 @@ Rows rows(const at::Tensor &in, const at::Tensor &gate, const at::Tensor &added,
 
 struct AdaNorm : torch::autograd::Function<AdaNorm> {
   static variable_list forward(AutogradContext *context, at::Tensor in, std::optional<at::Tensor> its_gate,
-                               std::optional<at::Tensor> to_add, at::Tensor shift, at::Tensor scale, bool is_half) {
+                               std::optional<at::Tensor> to_add, at::Tensor shift, at::Tensor scale, double eps, bool is_half) {
     const bool adds = to_add.has_value();
     at::Tensor gate = its_gate.value_or(at::Tensor()), added = to_add.value_or(at::Tensor());
     in = in.contiguous(), shift = rows_of(shift), scale = rows_of(scale);
@@ -162,7 +160,7 @@ struct AdaNorm : torch::autograd::Function<AdaNorm> {
     auto modulated = at::empty(in.sizes(), in.options().dtype(is_half ? at::kBFloat16 : at::kFloat));
     auto mean = at::empty({in.size(0) * in.size(1)}, in.options()), rstd = at::empty_like(mean);
     Rows r = rows(in, gate, added, shift, scale, out, mean, rstd);
-    r.modulated = modulated.data_ptr();
+    r.modulated = modulated.data_ptr(), r.eps = eps;
     at::parallel_for(0, r.images * r.tokens, 16, [&](int64_t begin, int64_t end) {
       is_half ? forward_rows_half(r, begin, end) : forward_rows_float(r, begin, end);
     });
@@ -194,7 +192,7 @@ struct AdaNorm : torch::autograd::Function<AdaNorm> {
     at::parallel_for(0, r.images, 1, [&](int64_t begin, int64_t end) {
       is_half ? backward_images_half(r, g, begin, end) : backward_images_float(r, g, begin, end);
     });
-    return {of_in, of_gate, of_added, of_shift, of_scale, at::Tensor()};
+    return {of_in, of_gate, of_added, of_shift, of_scale, at::Tensor(), at::Tensor()};
   }
 };
 
@@ -205,15 +203,12 @@ extern "C" {
 // Writes two new tensors to `results`: the sum, null where nothing is added, and what it is modulated to. The caller owns
 // them.
 char *rekindle_ada_norm(const at::Tensor *in, const at::Tensor *gate, const at::Tensor *added, const at::Tensor *shift,
-                        const at::Tensor *scale, bool is_half, at::Tensor **results) {
-  try {
+                        const at::Tensor *scale, double eps, bool is_half, at::Tensor **results) {
+  return caught([&] {
     auto given = [](const at::Tensor *tensor) { return tensor ? std::make_optional(*tensor) : std::nullopt; };
-    auto out = AdaNorm::apply(*in, given(gate), given(added), *shift, *scale, is_half);
+    auto out = AdaNorm::apply(*in, given(gate), given(added), *shift, *scale, eps, is_half);
     results[0] = added ? new at::Tensor(out[0]) : nullptr;
     results[1] = new at::Tensor(out.back());
-    return nullptr;
-  } catch (const std::exception &error) {
-    return strdup(error.what());
-  }
+  });
 }
 }

@@ -10,10 +10,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <exception>
 #include <optional>
 #include <vector>
 
+#include "caught.h"
 #include "values.h"
 
 namespace {
@@ -25,7 +25,6 @@ using torch::autograd::variable_list;
 constexpr int64_t TILE = 32;
 // A block of rows stays in the nearest caches.
 constexpr int64_t BLOCK_VALUES = 16384;
-constexpr float EPS = 1e-5, MOMENTUM = 0.1;
 
 // Pixels are rows, which have a value of each channel.
 struct Rows {
@@ -221,7 +220,7 @@ int64_t grain(const Rows &r) { return std::max<int64_t>(1, BLOCK_VALUES / r.chan
 struct BatchNorm : torch::autograd::Function<BatchNorm> {
   static at::Tensor forward(AutogradContext *context, at::Tensor in, std::optional<at::Tensor> to_add,
                             at::Tensor weight, at::Tensor bias, at::Tensor running_mean, at::Tensor running_var,
-                            bool relu) {
+                            double momentum, double eps, bool relu) {
     const auto layout = at::MemoryFormat::ChannelsLast;
     const bool is_half = in.scalar_type() == at::kBFloat16;
     in = in.contiguous(layout);
@@ -253,13 +252,13 @@ struct BatchNorm : torch::autograd::Function<BatchNorm> {
     }
     for (int64_t c = 0; c < channels; ++c) {
       its_mean[c] = whole[c];
-      its_rstd[c] = 1 / std::sqrt(square[c] / r.count + EPS);
+      its_rstd[c] = 1 / std::sqrt(square[c] / r.count + eps);
       factor[c] = its_rstd[c] * scale[c];
       summand[c] = shift[c] - its_mean[c] * factor[c];
       // The running variance is that of the whole of which this batch is a sample.
       const double sampled = square[c] / std::max<int64_t>(1, r.count - 1);
-      moved_mean[c] += MOMENTUM * (float(whole[c]) - moved_mean[c]);
-      moved_var[c] += MOMENTUM * (float(sampled) - moved_var[c]);
+      moved_mean[c] += momentum * (whole[c] - moved_mean[c]);
+      moved_var[c] += momentum * (sampled - moved_var[c]);
     }
     at::parallel_for(0, r.count, grain(r), [&](int64_t begin, int64_t end) {
       (is_half ? normalise_half : normalise_float)(r, factor.data(), summand.data(), begin, end);
@@ -306,7 +305,8 @@ struct BatchNorm : torch::autograd::Function<BatchNorm> {
     at::parallel_for(0, r.count, grain(r), [&](int64_t begin, int64_t end) {
       (is_half ? back_half : back_float)(r, g, line, begin, end);
     });
-    return {of_in, of_added, of_weight, of_bias, at::Tensor(), at::Tensor(), at::Tensor()};
+    const at::Tensor none;
+    return {of_in, of_added, of_weight, of_bias, none, none, none, none, none};
   }
 };
 
@@ -317,13 +317,11 @@ extern "C" {
 // Writes a new tensor to `result`, which the caller owns.
 char *rekindle_batch_norm(const at::Tensor *in, const at::Tensor *added, const at::Tensor *weight,
                           const at::Tensor *bias, const at::Tensor *running_mean, const at::Tensor *running_var,
-                          bool relu, at::Tensor **result) {
-  try {
+                          double momentum, double eps, bool relu, at::Tensor **result) {
+  return caught([&] {
     auto to_add = added ? std::make_optional(*added) : std::nullopt;
-    *result = new at::Tensor(BatchNorm::apply(*in, to_add, *weight, *bias, *running_mean, *running_var, relu));
-    return nullptr;
-  } catch (const std::exception &error) {
-    return strdup(error.what());
-  }
+    *result = new at::Tensor(
+        BatchNorm::apply(*in, to_add, *weight, *bias, *running_mean, *running_var, momentum, eps, relu));
+  });
 }
 }
