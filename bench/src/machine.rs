@@ -7,6 +7,11 @@ pub(crate) fn describe() -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let cpu_info = read("/proc/cpuinfo");
     let model = field(&cpu_info, "model name").unwrap_or("an unknown processor");
+    // Names such as "AMD EPYC" hide generations.
+    let generation = match (field(&cpu_info, "cpu family"), field(&cpu_info, "model\t")) {
+        (Some(family), Some(number)) => format!(" (family {family}, model {number})"),
+        _ => String::new(),
+    };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let memory_info = read("/proc/meminfo");
     let kib: u64 = field(&memory_info, "MemTotal")
@@ -14,7 +19,7 @@ pub(crate) fn describe() -> String {
         .unwrap_or_default();
     let gpu = gpu().map(|gpu| format!("{gpu}; ")).unwrap_or_default();
     let bf16 = if precisions().contains(&"bf16") { "" } else { ", without instructions for bf16" };
-    format!("{gpu}{model}, {threads} threads, {} GiB{bf16}", kib.div_ceil(1024 * 1024))
+    format!("{gpu}{model}{generation}, {threads} threads, {} GiB{bf16}", kib.div_ceil(1024 * 1024))
 }
 
 /// The precisions that training is measured in, the fastest last: those that the device has instructions for.

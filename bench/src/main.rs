@@ -71,7 +71,11 @@ async fn main() -> anyhow::Result<()> {
         };
         if is_due {
             eprintln!("measures {section}");
-            let page = if section == ACCURACY { "docs/recipes.md" } else { "docs/benchmarks.md" };
+            let (page, keep): (_, fn(&str, &str, &report::Table) -> _) = if section == ACCURACY {
+                ("docs/recipes.md", report::add)
+            } else {
+                ("docs/benchmarks.md", report::write)
+            };
             let table = match section {
                 "throughput" => throughput::measure().await?,
                 "decisions" => decisions::measure()?,
@@ -87,11 +91,11 @@ async fn main() -> anyhow::Result<()> {
                 "cold-start" => cold_start::measure()?,
                 EPOCH => epoch::measure()?,
                 TIME_TO_ACCURACY => time_to_accuracy::measure()?,
-                ACCURACY => accuracy::measure(|so_far| report::write(page, section, so_far))?,
+                ACCURACY => accuracy::measure(|so_far| keep(page, section, so_far))?,
                 _ => unreachable!("sections are matched by name above"),
             };
             println!("{table}");
-            report::write(page, section, &table)?;
+            keep(page, section, &table)?;
         }
     }
     Ok(())

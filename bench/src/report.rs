@@ -39,6 +39,34 @@ impl fmt::Display for Table {
 /// # Errors
 /// When nothing was measured, or the page has no such place.
 pub(crate) fn write(page: &str, section: &str, table: &Table) -> anyhow::Result<()> {
+    place(page, section, |_| table.rows.clone(), table)
+}
+
+/// The same, where rows may be measured one by one, and are told by their first cells: the others stay, if they were measured
+/// on such a machine as this.
+///
+/// # Errors
+/// Likewise.
+pub(crate) fn add(page: &str, section: &str, table: &Table) -> anyhow::Result<()> {
+    let merge = |standing: Vec<Vec<String>>| {
+        let (mut rows, mut new) = (standing, table.rows.clone());
+        for row in &mut rows {
+            if let Some(place) = new.iter().position(|new| new[0] == row[0]) {
+                *row = new.remove(place);
+            }
+        }
+        rows.extend(new);
+        rows
+    };
+    place(page, section, merge, table)
+}
+
+fn place(
+    page: &str,
+    section: &str,
+    rows: impl FnOnce(Vec<Vec<String>>) -> Vec<Vec<String>>,
+    table: &Table,
+) -> anyhow::Result<()> {
     ensure!(!table.rows.is_empty(), "nothing of {section} could be measured here, so its figures stay");
     let name = std::env::var("REKINDLE_BENCH_PAGE").unwrap_or_else(|_| page.into());
     let path = Path::new(ROOT).join(&name);
@@ -46,8 +74,34 @@ pub(crate) fn write(page: &str, section: &str, table: &Table) -> anyhow::Result<
     let (begin, end) = (format!("<!-- bench: {section} -->\n"), "<!-- end -->\n");
     let (before, rest) =
         page.split_once(&begin).with_context(|| format!("{name} has no place for {section}"))?;
-    let (_, after) = rest.split_once(end).with_context(|| format!("{section} has no end in {name}"))?;
-    let measured_on = machine::describe();
-    let page = format!("{before}{begin}\nMeasured on: {measured_on}.\n\n{table}\n{end}{after}");
+    let (standing, after) =
+        rest.split_once(end).with_context(|| format!("{section} has no end in {name}"))?;
+    let measured_on = format!("Measured on: {}.", machine::describe());
+    let standing = if standing.contains(&measured_on) { standing_rows(standing) } else { Vec::new() };
+    let table = Table { columns: table.columns.clone(), rows: rows(standing) };
+    let page = format!("{before}{begin}\n{measured_on}\n\n{table}\n{end}{after}");
     fs::write(&path, page).with_context(|| format!("cannot write {name}"))
+}
+
+/// The rows of a table as it stands on a page, below its head.
+fn standing_rows(text: &str) -> Vec<Vec<String>> {
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    rows.skip(1)
+        .filter(|row| !row.starts_with("---"))
+        .map(|row| row.split(" | ").map(str::to_owned).collect())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_stand_on_a_page_are_those_that_were_written() {
+        let mut table = Table::new(&["what", "figure"]);
+        table.row(&[&"one", &1]);
+        table.row(&[&"another", &"`{\"a\":2}`"]);
+        assert_eq!(standing_rows(&format!("\nMeasured on: it.\n\n{table}\n")), table.rows);
+        assert!(standing_rows("\nNot measured yet.\n\n").is_empty());
+    }
 }
