@@ -95,6 +95,7 @@ pub(crate) fn products(work: &Work) -> Vec<Duration> {
             convolve(&input, &weight, &gradient, 1, *goes_back);
         }
     });
+    let by_onednn = without_asking(work, by_onednn, layers.iter().map(|layer| &layer.gradient));
     [by_mkl, by_onednn].into_iter().min_by_key(|times| Times::new(times.clone()).median()).unwrap_or_default()
 }
 
@@ -116,14 +117,35 @@ fn layers(model: &Dit, work: &Work) -> Vec<Product> {
         .collect()
 }
 
-/// A convolution forward and backward, with the little that it takes to ask for gradients.
+/// A convolution forward and backward, with what it takes to ask for gradients.
 fn convolve(input: &Tensor, weight: &Tensor, gradient: &Tensor, stride: i64, goes_back: bool) {
     let padding = weight.size()[2] / 2;
     let input = input.detach().set_requires_grad(goes_back);
     let weight = weight.detach().set_requires_grad(true);
     let output = input.conv2d(&weight, None::<Tensor>, [stride], [padding], [1], 1);
     let asked = if goes_back { vec![&weight, &input] } else { vec![&weight] };
-    Tensor::run_backward(&[(output * gradient).sum(Kind::Float)], &asked, false, false);
+    go_back(&output, gradient, &asked);
+}
+
+/// Asks for gradients where `gradient` comes back to `output`. tch does so for scalars only.
+fn go_back(output: &Tensor, gradient: &Tensor, asked: &[&Tensor]) {
+    Tensor::run_backward(&[(output * gradient).sum(Kind::Float)], asked, false, false);
+}
+
+/// The times of convolutions without what it takes to ask for the gradients of outputs like these.
+fn without_asking<'a>(
+    work: &Work,
+    times: Vec<Duration>,
+    gradients: impl Iterator<Item = &'a Tensor> + Clone,
+) -> Vec<Duration> {
+    let asking = timed(work, || {
+        for gradient in gradients.clone() {
+            let output = gradient.detach().set_requires_grad(true);
+            go_back(&output, gradient, &[&output]);
+        }
+    });
+    let asking = Times::new(asking).median();
+    times.into_iter().map(|time| time.saturating_sub(asking)).collect()
 }
 
 /// The convolutions of a step of ResNet-18 (He et al., arXiv 1512.03385, table 1): channels from and to, kernel, stride, and by
@@ -159,9 +181,10 @@ pub(crate) fn convolutions(work: &Work) -> Vec<Duration> {
         let gradient = channels_last(&noise(work, &[work.batch, to, side / stride, side / stride]));
         (input, channels_last(&noise(work, &[to, from, kernel, kernel])), gradient, stride)
     });
-    timed(work, || {
+    let times = timed(work, || {
         for (number, (input, weight, gradient, stride)) in layers.iter().enumerate() {
             convolve(input, weight, gradient, *stride, number != 0);
         }
-    })
+    });
+    without_asking(work, times, layers.iter().map(|(_, _, gradient, _)| gradient))
 }
