@@ -226,7 +226,7 @@ pub(crate) fn batch_norm(input: &Tensor, norm: &Norm<'_>, added: Option<&Tensor>
     }
 }
 
-/// See [`crate::gelu`]; on the CPU only.
+/// See [`crate::gelu()`]; on the CPU only.
 pub(crate) fn gelu(input: &Tensor) -> Tensor {
     assert!(matches!(input.kind(), Kind::Float | Kind::BFloat16), "activations are fp32 or bf16");
     let mut result = null_mut();
