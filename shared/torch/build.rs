@@ -20,12 +20,15 @@ fn main() {
         // Nobody asks the processor afterwards whether a comparison met what is no number; if one might, loops with
         // comparisons stay as they are written.
         .flag_if_supported("-fno-trapping-math")
+        // Where there is AVX-512, all of its width.
+        .flag_if_supported("-mprefer-vector-width=512")
         // libtorch's own headers warn.
         .warnings(false)
         .include(include.join("torch/csrc/api/include"))
         .include(include)
         .files(
-            ["native", "graph", "adaln", "batch_norm", "gelu"].map(|name| format!("src/native/{name}.cpp")),
+            ["native", "graph", "adaln", "batch_norm", "gelu", "norm"]
+                .map(|name| format!("src/native/{name}.cpp")),
         )
         .compile("rekindle_native");
     // The one that libtorch brings and has loaded.

@@ -109,4 +109,20 @@ mod tests {
         assert_eq!(numbers.len(), 100_001);
         assert!(mean.abs() < 0.02 && (variance - 1.0).abs() < 0.02, "{mean} {variance}");
     }
+
+    /// More numbers than one generator draws, and not a multiple of them.
+    #[test]
+    fn noise_is_normal_the_same_with_any_number_of_threads_and_repeats_nowhere() {
+        let draw = |threads| {
+            crate::use_threads(threads);
+            normal_on(Device::Cpu, &[3, 33_335], 5, Purpose::Noise, (1, 2))
+        };
+        let noise = draw(1);
+        assert!(noise.equal(&draw(2)) && noise.equal(&draw(3)));
+        let (mean, deviation) = (noise.mean(None).double_value(&[]), noise.std(true).double_value(&[]));
+        assert!(mean.abs() < 0.02 && (deviation - 1.0).abs() < 0.02, "{mean} {deviation}");
+        let (sorted, _) = noise.flatten(0, -1).sort(0, false);
+        let repeated = sorted.diff::<Tensor>(1, 0, None, None).eq(0.0).sum(Kind::Int64).int64_value(&[]);
+        assert!(repeated < 5_000, "{repeated} numbers were drawn twice");
+    }
 }

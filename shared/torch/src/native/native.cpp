@@ -2,6 +2,7 @@
 // the exception, which the caller frees. Tensors are borrowed.
 
 #include <ATen/Context.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_copy.h>
@@ -15,10 +16,12 @@
 #include <c10/core/AllocatorConfig.h>
 #include <c10/core/CachingDeviceAllocator.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <vector>
 
 #include "caught.h"
+#include "norm.h"
 
 namespace {
 
@@ -77,10 +80,14 @@ char *rekindle_deterministic() {
   });
 }
 
+// Of tensors of fp32.
 char *rekindle_norm(at::Tensor *const *tensors, size_t count, at::Tensor *norm) {
   return caught([&] {
-    auto norms = at::_foreach_norm(list(tensors, count), 2);
-    norm->copy_(at::linalg_vector_norm(at::stack(norms)));
+    if (norm->is_cpu()) {
+      norm->fill_(norm_on_cpu(list(tensors, count)));
+    } else {
+      norm->copy_(at::linalg_vector_norm(at::stack(at::_foreach_norm(list(tensors, count), 2))));
+    }
   });
 }
 
@@ -99,12 +106,24 @@ char *rekindle_lerp(at::Tensor *const *averages, at::Tensor *const *tensors, siz
   return caught([&] { at::_foreach_lerp_(flat(list(averages, count)), flat(list(tensors, count)), weight); });
 }
 
-// Draws from a generator of its own, so that runs beside each other do not draw from one.
+// Draws from generators of its own, so that runs beside each other do not draw from one. On the CPU a generator is one
+// thread's, so there each block has one, with a seed for itself. Only for numbers without holes.
 char *rekindle_fill_normal(at::Tensor *numbers, uint64_t seed) {
   return caught([&] {
-    auto generator = at::globalContext().defaultGenerator(numbers->device()).clone();
-    generator.set_current_seed(seed);
-    numbers->normal_(0, 1, generator);
+    auto draw = [&](at::Tensor block, uint64_t block_seed) {
+      auto generator = at::globalContext().defaultGenerator(numbers->device()).clone();
+      generator.set_current_seed(block_seed);
+      block.normal_(0, 1, generator);
+    };
+    if (!numbers->is_cpu()) return draw(*numbers, seed);
+    const int64_t size = 1 << 14, count = numbers->numel(), blocks = (count + size - 1) / size;
+    auto row = numbers->view({-1});
+    at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        // Any odd number spreads the blocks' seeds; this one is splitmix64's.
+        draw(row.slice(0, i * size, std::min(count, (i + 1) * size)), seed + 0x9e3779b97f4a7c15u * static_cast<uint64_t>(i));
+      }
+    });
   });
 }
 
