@@ -27,7 +27,7 @@ fn main() {
         .include(include.join("torch/csrc/api/include"))
         .include(include)
         .files(
-            ["native", "graph", "adaln", "batch_norm", "gelu", "norm"]
+            ["native", "graph", "adaln", "attention", "batch_norm", "gelu", "norm"]
                 .map(|name| format!("src/native/{name}.cpp")),
         )
         .compile("rekindle_native");

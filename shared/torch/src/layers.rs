@@ -159,20 +159,31 @@ fn as_convolution(input: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
     output.permute([0, 2, 3, 1]).reshape(shape)
 }
 
-/// Up to this many tokens, the scores of bf16 are written out on the CPU.
+/// Up to this many tokens, attention in bf16 is written out on the CPU.
 const SHORT: i64 = 256;
 
-/// Scaled-dot-product attention (Vaswani et al., arXiv 1706.03762): queries, keys and values (N, heads, T, D) to (N,
-/// heads, T, D).
-pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor) -> Tensor {
-    let (_, _, tokens, width) = query.size4().expect("queries have four dimensions");
-    let is_short = query.device() == Device::Cpu && query.kind() == Kind::BFloat16 && tokens <= SHORT;
-    if is_short {
-        // Libtorch's fused kernel goes backward through many small products there, in five times the time.
-        let scores = query.matmul(&key.transpose(-2, -1)) * (1.0 / (width as f64).sqrt());
-        return scores.softmax(-1, Kind::BFloat16).matmul(value);
+/// Scaled-dot-product attention (Vaswani et al., arXiv 1706.03762) of every token to every other: queries, keys and values side
+/// by side in (N, T, 3 W), each of so many heads side by side, to (N, T, W).
+pub fn self_attention(joined: &Tensor, heads: i64) -> Tensor {
+    let (_, tokens, _) = joined.size3().expect("tokens have three dimensions");
+    if joined.device() == Device::Cpu && joined.kind() == Kind::BFloat16 && tokens <= SHORT {
+        native::attention(joined, heads)
+    } else {
+        fused_attention(joined, heads)
     }
-    Tensor::scaled_dot_product_attention(query, key, value, None::<Tensor>, 0.0, false, None, false)
+}
+
+/// The same by libtorch's fused kernel.
+fn fused_attention(joined: &Tensor, heads: i64) -> Tensor {
+    let (count, tokens, joined_width) = joined.size3().expect("tokens have three dimensions");
+    let width = joined_width / 3;
+    let parts = joined.view([count, tokens, 3, heads, width / heads]).permute([2, 0, 3, 1, 4]).unbind(0);
+    let [query, key, value] = &parts[..] else {
+        unreachable!("it has three parts") // each (N, heads, T, W / heads)
+    };
+    let attended =
+        Tensor::scaled_dot_product_attention(query, key, value, None::<Tensor>, 0.0, false, None, false);
+    attended.transpose(1, 2).reshape([count, tokens, width])
 }
 
 /// Whether this processor is wider than MKL uses: it has AVX-512 and is not Intel's.

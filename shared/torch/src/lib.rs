@@ -25,7 +25,7 @@ pub use ema::Ema;
 pub use gelu::gelu;
 pub use gradients::{accumulate, clip_divisor, gradient_norm, gradients};
 pub use kept::{Kept, cpu_copy};
-pub use layers::{BatchNorm2d, Conv2d, Linear, Mode, Precision, attention, channels_last};
+pub use layers::{BatchNorm2d, Conv2d, Linear, Mode, Precision, channels_last, self_attention};
 pub use memory::cache_budget;
 pub use recording::Recording;
 pub use roots::{RootError, find_below};

@@ -49,6 +49,7 @@ unsafe extern "C" {
         relu: bool,
         result: *mut *mut C_tensor,
     ) -> *mut c_char;
+    fn rekindle_attention(joined: *const C_tensor, heads: i64, result: *mut *mut C_tensor) -> *mut c_char;
     fn rekindle_gelu(input: *const C_tensor, result: *mut *mut C_tensor) -> *mut c_char;
     fn rekindle_fill_normal(numbers: *mut C_tensor, seed: u64) -> *mut c_char;
     fn rekindle_set_gpu_allocator(setting: *const c_char, is_heard: *mut bool) -> *mut c_char;
@@ -222,6 +223,20 @@ pub(crate) fn batch_norm(input: &Tensor, norm: &Norm<'_>, added: Option<&Tensor>
             relu,
             &raw mut result,
         ));
+        Tensor::from_ptr(result)
+    }
+}
+
+/// See [`crate::self_attention`]; for short sequences on the CPU.
+pub(crate) fn attention(joined: &Tensor, heads: i64) -> Tensor {
+    let (_, _, width) = joined.size3().expect("tokens have three dimensions");
+    assert!(0 < heads && width % (3 * heads) == 0, "queries, keys and values have whole heads");
+    assert_eq!(joined.device(), Device::Cpu, "the kernel reads main memory");
+    let mut result = null_mut();
+    // SAFETY: the tensor is live and was checked to have the shape that the kernel reads. The result is a new tensor, whose
+    // owner this becomes.
+    unsafe {
+        unwrap(rekindle_attention(joined.as_ptr(), heads, &raw mut result));
         Tensor::from_ptr(result)
     }
 }

@@ -4,7 +4,7 @@
 //! What a part adds is gated and added where the next one begins, because there it can be done in the same pass.
 
 use tch::{Kind, Tensor, nn::Path};
-use torch::{Linear, ada_norm, add_and_ada_norm, attention, gelu};
+use torch::{Linear, ada_norm, add_and_ada_norm, gelu, self_attention};
 
 /// Tokens, and what the last part has to add to them yet.
 pub(super) struct Stream {
@@ -36,7 +36,6 @@ impl Stream {
 /// A block.
 #[derive(Debug)]
 pub(super) struct Block {
-    width: i64,
     heads: i64,
     qkv: Linear,
     proj: Linear,
@@ -49,7 +48,6 @@ impl Block {
     pub(super) fn new(path: &Path<'_>, width: i64, heads: i64) -> Self {
         let (attn, mlp) = (path / "attn", path / "mlp");
         Self {
-            width,
             heads,
             qkv: Linear::new(&(&attn / "qkv"), width, 3 * width),
             proj: Linear::new(&(&attn / "proj"), width, width),
@@ -73,13 +71,7 @@ impl Block {
 
     /// Every token looks at every other: (N, T, W) to the same.
     fn attention(&self, tokens: &Tensor) -> Tensor {
-        let (count, length, _) = tokens.size3().expect("tokens have three dimensions");
-        let heads = self.qkv.forward(tokens).view([count, length, 3, self.heads, self.width / self.heads]);
-        let [query, key, value] = &heads.permute([2, 0, 3, 1, 4]).unbind(0)[..] else {
-            unreachable!("it has three parts") // each (N, heads, T, W / heads)
-        };
-        let attended = attention(query, key, value).transpose(1, 2);
-        self.proj.forward(&attended.reshape([count, length, self.width]))
+        self.proj.forward(&self_attention(&self.qkv.forward(tokens), self.heads))
     }
 }
 

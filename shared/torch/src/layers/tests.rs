@@ -3,17 +3,43 @@ use tch::nn::VarStore;
 use super::*;
 use crate::random::{Purpose, normal_on};
 
+/// What comes out, and what goes back where each value counts differently.
+fn attended(joined: &Tensor, way: fn(&Tensor, i64) -> Tensor) -> [Tensor; 2] {
+    let joined = joined.detach().set_requires_grad(true);
+    let output = way(&joined, 3);
+    let weights = Tensor::arange(output.numel() as i64, (Kind::Float, Device::Cpu)).cos();
+    let loss = (output.to_kind(Kind::Float).flatten(0, -1) * weights).sum(Kind::Float);
+    let gradient = crate::gradients(&loss, &[joined]).remove(0);
+    [output.detach(), gradient]
+}
+
 #[test]
 fn attention_is_the_same_however_it_is_computed() {
     crate::use_threads(1);
-    let [query, key, value] =
-        [1, 2, 3].map(|seed| normal_on(Device::Cpu, &[2, 3, 16, 8], seed, Purpose::Noise, (0, 0)));
-    let fused = attention(&query, &key, &value);
-    let half = |tensor: &Tensor| tensor.to_kind(Kind::BFloat16);
-    let written_out = attention(&half(&query), &half(&key), &half(&value));
-    assert_eq!((written_out.size(), written_out.kind()), (fused.size(), Kind::BFloat16));
-    let apart = (written_out.to_kind(Kind::Float) - &fused).abs().max().double_value(&[]);
-    assert!(apart < 0.03 * fused.abs().max().double_value(&[]), "{apart}");
+    let joined = normal_on(Device::Cpu, &[2, 16, 3 * 24], 1, Purpose::Noise, (0, 0));
+    let fused = attended(&joined, fused_attention);
+    for (kind, tolerance) in [(Kind::Float, 1e-5), (Kind::BFloat16, 0.03)] {
+        let written_out = attended(&joined.to_kind(kind), native::attention);
+        for (ours, fused) in written_out.iter().zip(&fused) {
+            assert_eq!((ours.size(), ours.kind()), (fused.size(), kind));
+            let apart = (ours.to_kind(Kind::Float) - fused).abs().max().double_value(&[]);
+            assert!(apart < tolerance * fused.abs().max().double_value(&[]), "{kind:?}: {apart}");
+        }
+    }
+}
+
+#[test]
+fn attention_has_the_same_bits_with_any_number_of_threads_and_wherever_it_lies() {
+    let joined = normal_on(Device::Cpu, &[4, 64, 3 * 96], 1, Purpose::Noise, (0, 0)).to_kind(Kind::BFloat16);
+    let bits = |joined: &Tensor, threads| {
+        crate::use_threads(threads);
+        attended(joined, self_attention)
+    };
+    let one = bits(&joined, 1);
+    let turned = joined.transpose(0, 1).contiguous().transpose(0, 1);
+    for other in [bits(&joined, 2), bits(&turned, 2)] {
+        assert!(one.iter().zip(&other).all(|(one, other)| one.equal(other)));
+    }
 }
 
 /// Activations (2, C, 5, 3), channels last, with a mean far from zero, and what is added to them.
