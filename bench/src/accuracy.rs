@@ -55,7 +55,7 @@ pub(crate) fn folders() -> anyhow::Result<PathBuf> {
 fn cases() -> [(&'static str, Value); 3] {
     [
         ("oxford-pets-3-160px", json!({ "image_size": 96, "epochs": 60, "batch_size": 32 })),
-        ("catdog-100px", json!({ "image_size": 64, "epochs": 40, "batch_size": 32, "augment": "strong" })),
+        ("catdog-100px", json!({ "image_size": 64, "epochs": 100, "batch_size": 32, "augment": "strong" })),
         ("mnist-png", json!({ "image_size": 32, "augment": "light", "epochs": 2 })),
     ]
 }

@@ -34,7 +34,8 @@ impl fmt::Display for Table {
     }
 }
 
-/// Puts a table into its place on `page`, below the checkout, or on the one that `REKINDLE_BENCH_PAGE` names.
+/// Puts a table into its place on `page`, below the checkout, or on the one that `REKINDLE_BENCH_PAGE` names. What was measured
+/// on other machines stays beside it.
 ///
 /// # Errors
 /// When nothing was measured, or the page has no such place.
@@ -42,8 +43,7 @@ pub(crate) fn write(page: &str, section: &str, table: &Table) -> anyhow::Result<
     place(page, section, |_| table.rows.clone(), table)
 }
 
-/// The same, where rows may be measured one by one, and are told by their first cells: the others stay, if they were measured
-/// on such a machine as this.
+/// The same, where rows may be measured one by one, and are told by their first cells: the others stay too.
 ///
 /// # Errors
 /// Likewise.
@@ -76,11 +76,33 @@ fn place(
         page.split_once(&begin).with_context(|| format!("{name} has no place for {section}"))?;
     let (standing, after) =
         rest.split_once(end).with_context(|| format!("{section} has no end in {name}"))?;
-    let measured_on = format!("Measured on: {}.", machine::describe());
-    let standing = if standing.contains(&measured_on) { standing_rows(standing) } else { Vec::new() };
-    let table = Table { columns: table.columns.clone(), rows: rows(standing) };
-    let page = format!("{before}{begin}\n{measured_on}\n\n{table}\n{end}{after}");
-    fs::write(&path, page).with_context(|| format!("cannot write {name}"))
+    let tables = with(standing, &machine::describe(), |standing| Table {
+        columns: table.columns.clone(),
+        rows: rows(standing),
+    });
+    fs::write(&path, format!("{before}{begin}\n{tables}{end}{after}"))
+        .with_context(|| format!("cannot write {name}"))
+}
+
+/// What begins a table that was measured on some machine.
+const MEASURED_ON: &str = "Measured on: ";
+
+/// The tables of a section, each under its machine, where `table` takes the place of this machine's or comes last.
+fn with(standing: &str, machine: &str, table: impl FnOnce(Vec<Vec<String>>) -> Table) -> String {
+    let mut tables: Vec<(String, String)> = standing
+        .split(MEASURED_ON)
+        .skip(1)
+        .filter_map(|text| text.split_once(".\n\n"))
+        .map(|(machine, table)| (machine.to_owned(), table.trim_end().to_owned()))
+        .collect();
+    match tables.iter_mut().find(|(other, _)| other == machine) {
+        Some((_, old)) => *old = table(standing_rows(old)).to_string(),
+        None => tables.push((machine.to_owned(), table(Vec::new()).to_string())),
+    }
+    tables
+        .into_iter()
+        .map(|(machine, table)| format!("{MEASURED_ON}{machine}.\n\n{}\n\n", table.trim_end()))
+        .collect()
 }
 
 /// The rows of a table as it stands on a page, below its head.
@@ -103,5 +125,26 @@ mod tests {
         table.row(&[&"another", &"`{\"a\":2}`"]);
         assert_eq!(standing_rows(&format!("\nMeasured on: it.\n\n{table}\n")), table.rows);
         assert!(standing_rows("\nNot measured yet.\n\n").is_empty());
+    }
+
+    #[test]
+    fn a_table_replaces_that_of_its_machine_and_no_other() {
+        let table = |figure: u32| {
+            let mut table = Table::new(&["figure"]);
+            table.row(&[&figure]);
+            table
+        };
+        let first = with("\nNot measured yet.\n\n", "one", |_| table(1));
+        assert_eq!(first, "Measured on: one.\n\n| figure |\n| --- |\n| 1 |\n\n");
+        let both = with(&first, "another, 2 threads", |standing| {
+            assert!(standing.is_empty());
+            table(2)
+        });
+        let newer = with(&both, "one", |standing| {
+            assert_eq!(standing, [["1"]]);
+            table(3)
+        });
+        assert_eq!(newer, both.replace("| 1 |", "| 3 |"));
+        assert!(newer.ends_with("Measured on: another, 2 threads.\n\n| figure |\n| --- |\n| 2 |\n\n"));
     }
 }
