@@ -1,5 +1,5 @@
-// The norm of many tensors together on the CPU, on all threads. Libtorch's goes through them with one, as a sum that is split
-// over threads would depend on how many there are. Here it is split into blocks that do not.
+// The norm of many tensors together on the CPU. Libtorch's goes through them with one thread; here all take part, in blocks that
+// do not depend on how many there are, so that the sum's last bits do not either.
 
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
