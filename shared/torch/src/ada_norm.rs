@@ -3,7 +3,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::native;
+use crate::{Product, native};
 
 /// Keeps the division sane.
 const EPS: f64 = 1e-6;
@@ -22,15 +22,17 @@ pub fn ada_norm(tokens: &Tensor, shift: &Tensor, scale: &Tensor, kind: Kind) -> 
 pub fn add_and_ada_norm(
     tokens: &Tensor,
     gate: &Tensor,
-    added: &Tensor,
+    added: &Product,
     shift: &Tensor,
     scale: &Tensor,
 ) -> (Tensor, Tensor) {
-    if tokens.device() == Device::Cpu {
-        return native::ada_norm(tokens, Some((gate, added)), shift, scale, EPS, added.kind());
+    let Product { values, bias } = added;
+    if let Some(bias) = bias {
+        let added = native::Gated { values, bias, gate };
+        return native::ada_norm(tokens, Some(&added), shift, scale, EPS, values.kind());
     }
-    let sum = tokens.addcmul(&gate.unsqueeze(1), &added.to_kind(Kind::Float));
-    let modulated = composed(&sum, shift, scale, added.kind());
+    let sum = tokens.addcmul(&gate.unsqueeze(1), &values.to_kind(Kind::Float));
+    let modulated = composed(&sum, shift, scale, values.kind());
     (sum, modulated)
 }
 

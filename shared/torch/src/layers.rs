@@ -1,6 +1,4 @@
-//! Layers with torchvision's parameter names, in fp32 or bf16.
-
-use std::sync::LazyLock;
+//! Layers of convolutional networks with torchvision's parameter names, in fp32 or bf16.
 
 use tch::{
     Device, Kind, Tensor,
@@ -117,83 +115,6 @@ impl BatchNorm2d {
 
 fn is_fused(input: &Tensor, mode: Mode) -> bool {
     mode == Mode::Train && input.device() == Device::Cpu
-}
-
-/// A fully connected layer.
-#[derive(Debug)]
-pub struct Linear {
-    weight: Tensor,
-    bias: Tensor,
-}
-
-impl Linear {
-    /// Zero until it is initialised.
-    pub fn new(path: &Path<'_>, input: i64, output: i64) -> Self {
-        Self {
-            weight: path.var("weight", &[output, input], Init::Const(0.0)),
-            bias: path.var("bias", &[output], Init::Const(0.0)),
-        }
-    }
-
-    /// (…, input) to (…, output), in the kind of what it is given.
-    pub fn forward(&self, input: &Tensor) -> Tensor {
-        let kind = input.kind();
-        let (weight, bias) = (self.weight.to_kind(kind), self.bias.to_kind(kind));
-        if kind == Kind::Float && input.device() == Device::Cpu && is_wider_than_mkl_uses() {
-            return as_convolution(input, &weight, &bias);
-        }
-        input.linear(&weight, Some(&bias))
-    }
-}
-
-/// The same product as a convolution with a kernel of one pixel. Libtorch has MKL do products of fp32, which uses half of the
-/// width of other makers' processors with AVX-512; convolutions it gives to oneDNN, which uses all. Where there is no more
-/// than AVX2, MKL is faster by half.
-fn as_convolution(input: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
-    let mut shape = input.size();
-    let features = shape.pop().expect("there is at least the dimension of the features");
-    let pixels = input.reshape([1, -1, 1, features]).permute([0, 3, 1, 2]); // (1, input, rows, 1), channels last
-    let weight = weight.unsqueeze(-1).unsqueeze(-1);
-    let output = pixels.conv2d(&weight, Some(bias), [1], [0], [1], 1); // (1, output, rows, 1)
-    shape.push(weight.size()[0]);
-    output.permute([0, 2, 3, 1]).reshape(shape)
-}
-
-/// Up to this many tokens, attention in bf16 is written out on the CPU.
-const SHORT: i64 = 256;
-
-/// Scaled-dot-product attention (Vaswani et al., arXiv 1706.03762) of every token to every other: queries, keys and values side
-/// by side in (N, T, 3 W), each of so many heads side by side, to (N, T, W).
-pub fn self_attention(joined: &Tensor, heads: i64) -> Tensor {
-    let (_, tokens, _) = joined.size3().expect("tokens have three dimensions");
-    if joined.device() == Device::Cpu && joined.kind() == Kind::BFloat16 && tokens <= SHORT {
-        native::attention(joined, heads)
-    } else {
-        fused_attention(joined, heads)
-    }
-}
-
-/// The same by libtorch's fused kernel.
-fn fused_attention(joined: &Tensor, heads: i64) -> Tensor {
-    let (count, tokens, joined_width) = joined.size3().expect("tokens have three dimensions");
-    let width = joined_width / 3;
-    let parts = joined.view([count, tokens, 3, heads, width / heads]).permute([2, 0, 3, 1, 4]).unbind(0);
-    let [query, key, value] = &parts[..] else {
-        unreachable!("it has three parts") // each (N, heads, T, W / heads)
-    };
-    let attended =
-        Tensor::scaled_dot_product_attention(query, key, value, None::<Tensor>, 0.0, false, None, false);
-    attended.transpose(1, 2).reshape([count, tokens, width])
-}
-
-/// Whether this processor is wider than MKL uses: it has AVX-512 and is not Intel's.
-fn is_wider_than_mkl_uses() -> bool {
-    static IS_WIDER: LazyLock<bool> = LazyLock::new(|| {
-        let is_intel =
-            || std::fs::read_to_string("/proc/cpuinfo").is_ok_and(|text| text.contains("GenuineIntel"));
-        is_x86_feature_detected!("avx512f") && !is_intel()
-    });
-    *IS_WIDER
 }
 
 /// What a forward pass is for.

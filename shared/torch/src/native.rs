@@ -31,6 +31,7 @@ unsafe extern "C" {
         tokens: *const C_tensor,
         gate: *const C_tensor,
         added: *const C_tensor,
+        bias: *const C_tensor,
         shift: *const C_tensor,
         scale: *const C_tensor,
         eps: f64,
@@ -49,8 +50,17 @@ unsafe extern "C" {
         relu: bool,
         result: *mut *mut C_tensor,
     ) -> *mut c_char;
-    fn rekindle_attention(joined: *const C_tensor, heads: i64, result: *mut *mut C_tensor) -> *mut c_char;
-    fn rekindle_gelu(input: *const C_tensor, result: *mut *mut C_tensor) -> *mut c_char;
+    fn rekindle_attention(
+        joined: *const C_tensor,
+        bias: *const C_tensor,
+        heads: i64,
+        result: *mut *mut C_tensor,
+    ) -> *mut c_char;
+    fn rekindle_gelu(
+        input: *const C_tensor,
+        bias: *const C_tensor,
+        result: *mut *mut C_tensor,
+    ) -> *mut c_char;
     fn rekindle_fill_normal(numbers: *mut C_tensor, seed: u64) -> *mut c_char;
     fn rekindle_set_gpu_allocator(setting: *const c_char, is_heard: *mut bool) -> *mut c_char;
     fn rekindle_drop_gpu_cache() -> *mut c_char;
@@ -129,11 +139,19 @@ pub(crate) fn lerp(averages: &mut [Tensor], tensors: &[Tensor], weight: f64) {
     unwrap(unsafe { rekindle_lerp(averages.as_ptr(), tensors.as_ptr(), averages.len(), weight) });
 }
 
+/// What is added before a norm: values (N, T, W) in the kind that layers compute in, their bias (W) in fp32, and how much of
+/// them, (N, W) in fp32.
+pub(crate) struct Gated<'a> {
+    pub(crate) values: &'a Tensor,
+    pub(crate) bias: &'a Tensor,
+    pub(crate) gate: &'a Tensor,
+}
+
 /// See [`crate::add_and_ada_norm`]: the sum, which is `tokens` where nothing is added, and what it is modulated to. On the
 /// CPU only; `kind` is fp32 or bf16.
 pub(crate) fn ada_norm(
     tokens: &Tensor,
-    added: Option<(&Tensor, &Tensor)>,
+    added: Option<&Gated<'_>>,
     shift: &Tensor,
     scale: &Tensor,
     eps: f64,
@@ -141,22 +159,25 @@ pub(crate) fn ada_norm(
 ) -> (Tensor, Tensor) {
     assert_eq!(tokens.kind(), Kind::Float, "tokens are fp32");
     let (images, _, width) = tokens.size3().expect("tokens have three dimensions");
-    for of_image in [Some(shift), Some(scale), added.map(|(gate, _)| gate)].into_iter().flatten() {
+    for of_image in [Some(shift), Some(scale), added.map(|added| added.gate)].into_iter().flatten() {
         assert_eq!(
             (of_image.size(), of_image.kind()),
             (vec![images, width], Kind::Float),
             "a row of fp32 an image"
         );
     }
-    if let Some((_, added)) = added {
-        assert_eq!((added.size(), added.kind()), (tokens.size(), kind), "as many values as tokens have");
+    if let Some(Gated { values, bias, .. }) = added {
+        assert_eq!((values.size(), values.kind()), (tokens.size(), kind), "as many values as tokens have");
+        assert_bias(values, bias);
     }
     let is_half = match kind {
         Kind::BFloat16 => true,
         Kind::Float => false,
         other => panic!("layers compute in fp32 or bf16, not in {other:?}"),
     };
-    let (gate, summand) = added.map_or((null(), null()), |(gate, added)| (gate.as_ptr(), added.as_ptr()));
+    let [gate, values, bias] = added.map_or([null(); 3], |Gated { values, bias, gate }| {
+        [gate, values, bias].map(|tensor| tensor.as_ptr())
+    });
     let mut results = [null_mut(); 2];
     // SAFETY: all tensors are live and were checked to have the shapes and kinds that the kernel reads; those that are null
     // are null together. The results are new tensors, whose owner this becomes.
@@ -164,7 +185,8 @@ pub(crate) fn ada_norm(
         unwrap(rekindle_ada_norm(
             tokens.as_ptr(),
             gate,
-            summand,
+            values,
+            bias,
             shift.as_ptr(),
             scale.as_ptr(),
             eps,
@@ -228,29 +250,37 @@ pub(crate) fn batch_norm(input: &Tensor, norm: &Norm<'_>, added: Option<&Tensor>
 }
 
 /// See [`crate::self_attention`]; for short sequences on the CPU.
-pub(crate) fn attention(joined: &Tensor, heads: i64) -> Tensor {
+pub(crate) fn attention(joined: &Tensor, bias: &Tensor, heads: i64) -> Tensor {
     let (_, _, width) = joined.size3().expect("tokens have three dimensions");
     assert!(0 < heads && width % (3 * heads) == 0, "queries, keys and values have whole heads");
-    assert_eq!(joined.device(), Device::Cpu, "the kernel reads main memory");
+    assert_bias(joined, bias);
     let mut result = null_mut();
-    // SAFETY: the tensor is live and was checked to have the shape that the kernel reads. The result is a new tensor, whose
-    // owner this becomes.
+    // SAFETY: the tensors are live and were checked to have the shapes and kinds that the kernel reads. The result is a new
+    // tensor, whose owner this becomes.
     unsafe {
-        unwrap(rekindle_attention(joined.as_ptr(), heads, &raw mut result));
+        unwrap(rekindle_attention(joined.as_ptr(), bias.as_ptr(), heads, &raw mut result));
         Tensor::from_ptr(result)
     }
 }
 
 /// See [`crate::gelu()`]; on the CPU only.
-pub(crate) fn gelu(input: &Tensor) -> Tensor {
-    assert!(matches!(input.kind(), Kind::Float | Kind::BFloat16), "activations are fp32 or bf16");
+pub(crate) fn gelu(input: &Tensor, bias: &Tensor) -> Tensor {
+    assert_bias(input, bias);
     let mut result = null_mut();
-    // SAFETY: the tensor is live and was checked to be of a kind that the kernel reads. The result is a new tensor, whose
-    // owner this becomes.
+    // SAFETY: the tensors are live and were checked to have the shapes and kinds that the kernel reads. The result is a new
+    // tensor, whose owner this becomes.
     unsafe {
-        unwrap(rekindle_gelu(input.as_ptr(), &raw mut result));
+        unwrap(rekindle_gelu(input.as_ptr(), bias.as_ptr(), &raw mut result));
         Tensor::from_ptr(result)
     }
+}
+
+/// That kernels can read values (…, width) in main memory and their bias.
+fn assert_bias(values: &Tensor, bias: &Tensor) {
+    assert!(matches!(values.kind(), Kind::Float | Kind::BFloat16), "activations are fp32 or bf16");
+    assert_eq!([values.device(), bias.device()], [Device::Cpu; 2], "kernels read main memory");
+    assert_eq!((bias.size().as_slice(), bias.kind()), (&values.size()[values.dim() - 1..], Kind::Float));
+    assert!(bias.is_contiguous(), "it lies in one piece");
 }
 
 /// Fills a tensor with normally distributed numbers that depend on the seed alone.

@@ -4,14 +4,14 @@
 //! What a part adds is gated and added where the next one begins, because there it can be done in the same pass.
 
 use tch::{Kind, Tensor, nn::Path};
-use torch::{Linear, ada_norm, add_and_ada_norm, gelu, self_attention};
+use torch::{Linear, Product, ada_norm, add_and_ada_norm, gelu, self_attention};
 
 /// Tokens, and what the last part has to add to them yet.
 pub(super) struct Stream {
     /// (N, T, W) in fp32.
     tokens: Tensor,
     /// What is added, (N, T, W), and how much of it, (N, W).
-    rest: Option<(Tensor, Tensor)>,
+    rest: Option<(Product, Tensor)>,
 }
 
 impl Stream {
@@ -65,13 +65,13 @@ impl Block {
         };
         let attended = self.attention(&stream.modulated(shift_attn, scale_attn, condition.kind()));
         stream.rest = Some((attended, gate_attn.shallow_clone()));
-        let hidden = gelu(&self.fc1.forward(&stream.modulated(shift_mlp, scale_mlp, condition.kind())));
-        stream.rest = Some((self.fc2.forward(&hidden), gate_mlp.shallow_clone()));
+        let hidden = gelu(&self.fc1.product(&stream.modulated(shift_mlp, scale_mlp, condition.kind())));
+        stream.rest = Some((self.fc2.product(&hidden), gate_mlp.shallow_clone()));
     }
 
     /// Every token looks at every other: (N, T, W) to the same.
-    fn attention(&self, tokens: &Tensor) -> Tensor {
-        self.proj.forward(&self_attention(&self.qkv.forward(tokens), self.heads))
+    fn attention(&self, tokens: &Tensor) -> Product {
+        self.proj.product(&self_attention(&self.qkv.product(tokens), self.heads))
     }
 }
 

@@ -4,6 +4,8 @@ use super::*;
 struct Given {
     tokens: Tensor,
     added: Tensor,
+    /// Of `added`, (W).
+    bias: Tensor,
     /// (N, 3, W).
     condition: Tensor,
 }
@@ -21,12 +23,17 @@ impl Given {
         Self {
             tokens: random(&[images, tokens, width]),
             added: added.to_kind(kind).set_requires_grad(true),
+            bias: random(&[width]),
             condition: random(&[images, 3 * width]),
         }
     }
 
     fn parts(&self) -> [Tensor; 3] {
         self.condition.chunk(3, -1).try_into().expect("it was cut in three")
+    }
+
+    fn product(&self) -> Product {
+        Product { values: self.added.shallow_clone(), bias: Some(self.bias.shallow_clone()) }
     }
 
     /// What comes out, and the gradients of a loss in which all of it counts.
@@ -38,7 +45,7 @@ impl Given {
             (output.flatten(0, -1) * (weights * f64::from(number)).sin()).sum(Kind::Float)
         });
         let loss = losses.reduce(|sum, loss| sum + loss).expect("there is something to add");
-        let inputs = [&self.tokens, &self.condition, &self.added];
+        let inputs = [&self.tokens, &self.condition, &self.added, &self.bias];
         outputs.extend(crate::gradients(&loss, &inputs.map(Tensor::shallow_clone)));
         outputs
     }
@@ -62,12 +69,14 @@ fn one_pass_comes_to_what_libtorchs_operations_do() {
             let given = Given::new(images, tokens, width, kind);
             let fused = given.run(|given| {
                 let [gate, shift, scale] = given.parts();
-                let (sum, modulated) = add_and_ada_norm(&given.tokens, &gate, &given.added, &shift, &scale);
+                let (sum, modulated) =
+                    add_and_ada_norm(&given.tokens, &gate, &given.product(), &shift, &scale);
                 vec![sum, modulated]
             });
             let expected = given.run(|given| {
                 let [gate, shift, scale] = given.parts();
-                let sum = given.tokens.addcmul(&gate.unsqueeze(1), &given.added.to_kind(Kind::Float));
+                let added = given.added.to_kind(Kind::Float) + &given.bias;
+                let sum = given.tokens.addcmul(&gate.unsqueeze(1), &added);
                 let modulated = composed(&sum, &shift, &scale, kind);
                 vec![sum, modulated]
             });
@@ -79,7 +88,7 @@ fn one_pass_comes_to_what_libtorchs_operations_do() {
 #[test]
 fn the_first_norm_adds_nothing() {
     let given = Given::new(2, 9, 48, Kind::Float);
-    let sum_of_added = |given: &Given| given.added.sum(Kind::Float);
+    let sum_of_added = |given: &Given| given.added.sum(Kind::Float) + given.bias.sum(Kind::Float);
     let fused = given.run(|given| {
         let [_, shift, scale] = given.parts();
         vec![ada_norm(&given.tokens, &shift, &scale, Kind::Float), sum_of_added(given)]
@@ -95,7 +104,7 @@ fn the_first_norm_adds_nothing() {
 fn only_one_of_the_two_results_may_be_used() {
     let given = Given::new(2, 4, 16, Kind::Float);
     let [gate, shift, scale] = given.parts();
-    let (_, modulated) = add_and_ada_norm(&given.tokens, &gate, &given.added, &shift, &scale);
+    let (_, modulated) = add_and_ada_norm(&given.tokens, &gate, &given.product(), &shift, &scale);
     let gradients = crate::gradients(&modulated.square().sum(Kind::Float), &[given.tokens.shallow_clone()]);
     assert!(gradients[0].isfinite().all().double_value(&[]) > 0.0);
 }
@@ -105,7 +114,7 @@ fn numbers_that_are_none_stay_none() {
     for kind in [Kind::Float, Kind::BFloat16] {
         let given = Given::new(1, 2, 16, kind);
         let [gate, shift, scale] = given.parts();
-        let spoiled = given.added.detach() * f64::NAN;
+        let spoiled = Product { values: given.added.detach() * f64::NAN, ..given.product() };
         let (sum, modulated) = add_and_ada_norm(&given.tokens, &gate, &spoiled, &shift, &scale);
         for result in [sum, modulated] {
             assert!(result.isnan().all().double_value(&[]) > 0.0, "{kind:?}");
@@ -120,11 +129,11 @@ fn the_number_of_threads_does_not_matter() {
         crate::use_threads(threads);
         given.run(|given| {
             let [gate, shift, scale] = given.parts();
-            let (sum, modulated) = add_and_ada_norm(&given.tokens, &gate, &given.added, &shift, &scale);
+            let (sum, modulated) = add_and_ada_norm(&given.tokens, &gate, &given.product(), &shift, &scale);
             vec![sum, modulated]
         })
     };
     let (one, two) = (run(1), run(2));
     assert!(one[..2].iter().zip(&two).all(|(one, two)| one.equal(two)));
-    assert!(one[2].equal(&two[2]) && one[4].equal(&two[4]));
+    assert!([2, 4, 5].into_iter().all(|index| one[index].equal(&two[index])));
 }

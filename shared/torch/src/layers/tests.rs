@@ -3,45 +3,6 @@ use tch::nn::VarStore;
 use super::*;
 use crate::random::{Purpose, normal_on};
 
-/// What comes out, and what goes back where each value counts differently.
-fn attended(joined: &Tensor, way: fn(&Tensor, i64) -> Tensor) -> [Tensor; 2] {
-    let joined = joined.detach().set_requires_grad(true);
-    let output = way(&joined, 3);
-    let weights = Tensor::arange(output.numel() as i64, (Kind::Float, Device::Cpu)).cos();
-    let loss = (output.to_kind(Kind::Float).flatten(0, -1) * weights).sum(Kind::Float);
-    let gradient = crate::gradients(&loss, &[joined]).remove(0);
-    [output.detach(), gradient]
-}
-
-#[test]
-fn attention_is_the_same_however_it_is_computed() {
-    crate::use_threads(1);
-    let joined = normal_on(Device::Cpu, &[2, 16, 3 * 24], 1, Purpose::Noise, (0, 0));
-    let fused = attended(&joined, fused_attention);
-    for (kind, tolerance) in [(Kind::Float, 1e-5), (Kind::BFloat16, 0.03)] {
-        let written_out = attended(&joined.to_kind(kind), native::attention);
-        for (ours, fused) in written_out.iter().zip(&fused) {
-            assert_eq!((ours.size(), ours.kind()), (fused.size(), kind));
-            let apart = (ours.to_kind(Kind::Float) - fused).abs().max().double_value(&[]);
-            assert!(apart < tolerance * fused.abs().max().double_value(&[]), "{kind:?}: {apart}");
-        }
-    }
-}
-
-#[test]
-fn attention_has_the_same_bits_with_any_number_of_threads_and_wherever_it_lies() {
-    let joined = normal_on(Device::Cpu, &[4, 64, 3 * 96], 1, Purpose::Noise, (0, 0)).to_kind(Kind::BFloat16);
-    let bits = |joined: &Tensor, threads| {
-        crate::use_threads(threads);
-        attended(joined, self_attention)
-    };
-    let one = bits(&joined, 1);
-    let turned = joined.transpose(0, 1).contiguous().transpose(0, 1);
-    for other in [bits(&joined, 2), bits(&turned, 2)] {
-        assert!(one.iter().zip(&other).all(|(one, other)| one.equal(other)));
-    }
-}
-
 /// Activations (2, C, 5, 3), channels last, with a mean far from zero, and what is added to them.
 fn activations(channels: i64, kind: Kind) -> [Tensor; 2] {
     [1, 2].map(|seed| {
@@ -148,26 +109,4 @@ fn one_value_a_channel_has_no_variance_and_is_no_trouble() {
     // A deviation of nearly nothing makes large factors, whose last digits show.
     assert!((output.flatten(0, -1) - &norm.bias).abs().max().double_value(&[]) < 1e-3);
     assert!(norm.running_var.isfinite().all().int64_value(&[]) == 1);
-}
-
-#[test]
-fn a_product_is_the_same_as_a_convolution() {
-    crate::use_threads(1);
-    let numbers = |shape: &[i64], seed| normal_on(Device::Cpu, shape, seed, Purpose::Noise, (0, 0));
-    let there_and_back = |product: fn(&Tensor, &Tensor, &Tensor) -> Tensor| {
-        let operands = [numbers(&[2, 5, 12], 1), numbers(&[7, 12], 2), numbers(&[7], 3)]
-            .map(|operand| operand.set_requires_grad(true));
-        let [input, weight, bias] = &operands;
-        let output = product(input, weight, bias);
-        (&output * numbers(&[2, 5, 7], 4)).sum(Kind::Float).backward();
-        let mut seen = vec![output.detach()];
-        seen.extend(operands.iter().map(Tensor::grad));
-        seen
-    };
-    let convolved = there_and_back(as_convolution);
-    let multiplied = there_and_back(|input, weight, bias| input.linear(weight, Some(bias)));
-    for (a, b) in convolved.iter().zip(&multiplied) {
-        assert_eq!(a.size(), b.size());
-        assert!((a - b).abs().max().double_value(&[]) < 1e-5);
-    }
 }

@@ -1,4 +1,4 @@
-// Adaptive layer norm with the residual before it, forward and backward in one pass each, on the CPU. Composed of
+// Adaptive layer norm with the residual before it and the bias of the layer that this comes from, forward and backward in one pass each, on the CPU. Composed of
 // libtorch's operations, each would be a pass of its own through memory; between matrix products, memory is what costs.
 
 #include <ATen/Dispatch.h>
@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "caught.h"
+#include "columns.h"
 #include "values.h"
 
 namespace {
@@ -27,6 +28,7 @@ struct Rows {
   const float *in, *gate, *shift, *scale;
   int64_t gate_stride, shift_stride, scale_stride;
   const void *added;
+  const float *bias;
   float *out, *mean, *rstd;
   void *modulated;
 };
@@ -39,7 +41,7 @@ template <typename T> INLINE void forward_row(const Rows &r, int64_t row) {
     const T *added = static_cast<const T *>(r.added) + row * width;
     const float *gate = r.gate + image * r.gate_stride;
 #pragma omp simd
-    for (int64_t i = 0; i < width; ++i) out[i] = in[i] + gate[i] * load(added[i]);
+    for (int64_t i = 0; i < width; ++i) out[i] = in[i] + gate[i] * (load(added[i]) + r.bias[i]);
     in = out;
   }
   float sum = 0;
@@ -72,6 +74,8 @@ struct Gradients {
   const void *of_modulated;
   float *of_in, *of_gate, *of_shift, *of_scale;
   void *of_added;
+  // One for each image, to be summed.
+  float *of_bias;
 };
 
 // All tokens of an image, because what comes back to its gate, shift and scale is summed over them, in their order.
@@ -81,6 +85,7 @@ template <typename T> INLINE void backward_image(const Rows &r, const Gradients 
   const float *gate = r.added ? r.gate + image * r.gate_stride : nullptr;
   float *of_shift = g.of_shift + image * width, *of_scale = g.of_scale + image * width;
   float *of_gate = r.added ? g.of_gate + image * width : nullptr;
+  float *of_bias = r.added ? g.of_bias + image * width : nullptr;
   std::memset(of_shift, 0, width * sizeof(float));
   std::memset(of_scale, 0, width * sizeof(float));
   if (of_gate) std::memset(of_gate, 0, width * sizeof(float));
@@ -114,8 +119,10 @@ template <typename T> INLINE void backward_image(const Rows &r, const Gradients 
       T *of_added = static_cast<T *>(g.of_added) + row * width;
 #pragma omp simd
       for (int64_t i = 0; i < width; ++i) {
-        of_gate[i] += of_in[i] * load(added[i]);
-        store(of_added[i], of_in[i] * gate[i]);
+        const float back = of_in[i] * gate[i];
+        of_gate[i] += of_in[i] * (load(added[i]) + r.bias[i]);
+        of_bias[i] += back;
+        store(of_added[i], back);
       }
     }
   }
@@ -132,8 +139,8 @@ CLONES void backward_images_half(const Rows &r, const Gradients &g, int64_t begi
 // Each row by itself without holes; rows may lie apart.
 at::Tensor rows_of(const at::Tensor &tensor) { return tensor.stride(1) == 1 ? tensor : tensor.contiguous(); }
 
-Rows rows(const at::Tensor &in, const at::Tensor &gate, const at::Tensor &added, const at::Tensor &shift,
-          const at::Tensor &scale, const at::Tensor &out, const at::Tensor &mean, const at::Tensor &rstd) {
+Rows rows(const at::Tensor &in, const at::Tensor &gate, const at::Tensor &added, const at::Tensor &bias,
+          const at::Tensor &shift, const at::Tensor &scale, const at::Tensor &out, const at::Tensor &mean, const at::Tensor &rstd) {
   Rows r{};
   r.images = in.size(0), r.tokens = in.size(1), r.width = in.size(2);
   r.in = in.const_data_ptr<float>();
@@ -141,7 +148,7 @@ Rows rows(const at::Tensor &in, const at::Tensor &gate, const at::Tensor &added,
   r.scale = scale.const_data_ptr<float>(), r.scale_stride = scale.stride(0);
   if (added.defined()) {
     r.gate = gate.const_data_ptr<float>(), r.gate_stride = gate.stride(0);
-    r.added = added.const_data_ptr();
+    r.added = added.const_data_ptr(), r.bias = bias.const_data_ptr<float>();
   }
   r.out = const_cast<float *>(out.const_data_ptr<float>());
   r.mean = const_cast<float *>(mean.const_data_ptr<float>());
@@ -151,20 +158,22 @@ Rows rows(const at::Tensor &in, const at::Tensor &gate, const at::Tensor &added,
 
 struct AdaNorm : torch::autograd::Function<AdaNorm> {
   static variable_list forward(AutogradContext *context, at::Tensor in, std::optional<at::Tensor> its_gate,
-                               std::optional<at::Tensor> to_add, at::Tensor shift, at::Tensor scale, double eps, bool is_half) {
+                               std::optional<at::Tensor> to_add, std::optional<at::Tensor> its_bias, at::Tensor shift,
+                               at::Tensor scale, double eps, bool is_half) {
     const bool adds = to_add.has_value();
     at::Tensor gate = its_gate.value_or(at::Tensor()), added = to_add.value_or(at::Tensor());
+    at::Tensor bias = its_bias.value_or(at::Tensor());
     in = in.contiguous(), shift = rows_of(shift), scale = rows_of(scale);
     if (adds) gate = rows_of(gate), added = added.contiguous();
     auto out = adds ? at::empty_like(in) : in;
     auto modulated = at::empty(in.sizes(), in.options().dtype(is_half ? at::kBFloat16 : at::kFloat));
     auto mean = at::empty({in.size(0) * in.size(1)}, in.options()), rstd = at::empty_like(mean);
-    Rows r = rows(in, gate, added, shift, scale, out, mean, rstd);
+    Rows r = rows(in, gate, added, bias, shift, scale, out, mean, rstd);
     r.modulated = modulated.data_ptr(), r.eps = eps;
     at::parallel_for(0, r.images * r.tokens, 16, [&](int64_t begin, int64_t end) {
       is_half ? forward_rows_half(r, begin, end) : forward_rows_float(r, begin, end);
     });
-    context->save_for_backward({out, gate, added, shift, scale, mean, rstd});
+    context->save_for_backward({out, gate, added, bias, shift, scale, mean, rstd});
     context->set_materialize_grads(false);
     context->saved_data["half"] = is_half;
     if (adds) return {out, modulated};
@@ -173,7 +182,8 @@ struct AdaNorm : torch::autograd::Function<AdaNorm> {
 
   static variable_list backward(AutogradContext *context, variable_list ups) {
     auto saved = context->get_saved_variables();
-    const at::Tensor &out = saved[0], &gate = saved[1], &added = saved[2], &shift = saved[3], &scale = saved[4];
+    const at::Tensor &out = saved[0], &gate = saved[1], &added = saved[2], &bias = saved[3];
+    const at::Tensor &shift = saved[4], &scale = saved[5];
     const bool adds = added.defined(), is_half = context->saved_data["half"].toBool();
     const at::Tensor of_modulated = ups.back().contiguous();
     const at::Tensor of_out = adds && ups[0].defined() ? ups[0].contiguous() : at::Tensor();
@@ -182,17 +192,19 @@ struct AdaNorm : torch::autograd::Function<AdaNorm> {
     auto of_shift = per_image(), of_scale = per_image();
     auto of_gate = adds ? per_image() : at::Tensor();
     auto of_added = adds ? at::empty_like(added) : at::Tensor();
-    Rows r = rows(out, gate, added, shift, scale, out, saved[5], saved[6]);
+    ColumnSums of_bias(adds ? out.size(0) : 0, out.size(2));
+    Rows r = rows(out, gate, added, bias, shift, scale, out, saved[6], saved[7]);
     Gradients g{};
     g.of_out = of_out.defined() ? of_out.const_data_ptr<float>() : nullptr;
     g.of_modulated = of_modulated.const_data_ptr();
     g.of_in = of_in.data_ptr<float>();
     g.of_shift = of_shift.data_ptr<float>(), g.of_scale = of_scale.data_ptr<float>();
-    if (adds) g.of_gate = of_gate.data_ptr<float>(), g.of_added = of_added.data_ptr();
+    if (adds) g.of_gate = of_gate.data_ptr<float>(), g.of_added = of_added.data_ptr(), g.of_bias = of_bias.block(0);
     at::parallel_for(0, r.images, 1, [&](int64_t begin, int64_t end) {
       is_half ? backward_images_half(r, g, begin, end) : backward_images_float(r, g, begin, end);
     });
-    return {of_in, of_gate, of_added, of_shift, of_scale, at::Tensor(), at::Tensor()};
+    const at::Tensor to_bias = adds ? of_bias.total() : at::Tensor();
+    return {of_in, of_gate, of_added, to_bias, of_shift, of_scale, at::Tensor(), at::Tensor()};
   }
 };
 
@@ -202,11 +214,11 @@ extern "C" {
 
 // Writes two new tensors to `results`: the sum, null where nothing is added, and what it is modulated to. The caller owns
 // them.
-char *rekindle_ada_norm(const at::Tensor *in, const at::Tensor *gate, const at::Tensor *added, const at::Tensor *shift,
-                        const at::Tensor *scale, double eps, bool is_half, at::Tensor **results) {
+char *rekindle_ada_norm(const at::Tensor *in, const at::Tensor *gate, const at::Tensor *added, const at::Tensor *bias,
+                        const at::Tensor *shift, const at::Tensor *scale, double eps, bool is_half, at::Tensor **results) {
   return caught([&] {
     auto given = [](const at::Tensor *tensor) { return tensor ? std::make_optional(*tensor) : std::nullopt; };
-    auto out = AdaNorm::apply(*in, given(gate), given(added), *shift, *scale, eps, is_half);
+    auto out = AdaNorm::apply(*in, given(gate), given(added), given(bias), *shift, *scale, eps, is_half);
     results[0] = added ? new at::Tensor(out[0]) : nullptr;
     results[1] = new at::Tensor(out.back());
   });
