@@ -81,10 +81,11 @@ bench: ## Measure beside PyTorch, and write the figures into docs/benchmarks.md
 	target/release/bench
 
 .PHONY: bench-train
-bench-train: ## Measure training alone beside PyTorch: steps, images, memory, start
+bench-train: ## Measure training alone beside PyTorch: steps, images, memory, start (REKINDLE_BENCH_IMAGES=folder: an epoch)
 	@python3 scripts/setup.py --pytorch
 	cargo build --release --workspace --bins
-	target/release/bench step dit-twin dit-step limit pipeline cold-start
+	target/release/bench step dit-twin dit-step limit pipeline cold-start $(if $(REKINDLE_BENCH_IMAGES),epoch)
+	$(if $(REKINDLE_BENCH_IMAGES),,@echo "No epoch was measured: REKINDLE_BENCH_IMAGES names no folder with catdog-100px.")
 
 .PHONY: schemas
 schemas: setup ## Write docs/schemas anew from the message types
