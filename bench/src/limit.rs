@@ -58,9 +58,17 @@ fn timed(work: &Work, mut once: impl FnMut()) -> Vec<Duration> {
     times
 }
 
-/// Noise in the precision that kernels compute in.
-fn noise(work: &Work, shape: &[i64]) -> Tensor {
-    let kind = if work.precision == "bf16" { Kind::BFloat16 } else { Kind::Float };
+/// What kernels may compute in: for bf16 fp32 too, which some processors are faster in.
+fn kinds(work: &Work) -> &'static [Kind] {
+    if work.precision == "bf16" { &[Kind::BFloat16, Kind::Float] } else { &[Kind::Float] }
+}
+
+/// The fastest of several ways.
+fn fastest(ways: impl IntoIterator<Item = Vec<Duration>>) -> Vec<Duration> {
+    ways.into_iter().min_by_key(|times| Times::new(times.clone()).median()).unwrap_or_default()
+}
+
+fn noise(kind: Kind, shape: &[i64]) -> Tensor {
     Tensor::randn(shape, (Kind::Float, torch::device())).to_kind(kind)
 }
 
@@ -73,10 +81,15 @@ struct Product {
     goes_back: bool,
 }
 
-/// The products of a step of TinyDiT, by MKL or as convolutions by oneDNN, whichever is faster on this machine.
+/// The products of a step of TinyDiT, by MKL or as convolutions by oneDNN, in whichever kind is fastest on this machine.
 pub(crate) fn products(work: &Work) -> Vec<Duration> {
     let model = dit_step::tiny_dit(work);
-    let layers = layers(&model, work);
+    fastest(kinds(work).iter().flat_map(|kind| products_in(*kind, &model, work)))
+}
+
+/// By MKL, and by oneDNN.
+fn products_in(kind: Kind, model: &Dit, work: &Work) -> [Vec<Duration>; 2] {
+    let layers = layers(kind, model, work);
     let by_mkl = timed(work, || {
         let _untracked = no_grad_guard();
         for Product { input, weight, gradient, goes_back } in &layers {
@@ -95,13 +108,12 @@ pub(crate) fn products(work: &Work) -> Vec<Duration> {
             convolve(&input, &weight, &gradient, 1, *goes_back);
         }
     });
-    let by_onednn = without_asking(work, by_onednn, layers.iter().map(|layer| &layer.gradient));
-    [by_mkl, by_onednn].into_iter().min_by_key(|times| Times::new(times.clone()).median()).unwrap_or_default()
+    [by_mkl, without_asking(work, by_onednn, layers.iter().map(|layer| &layer.gradient))]
 }
 
 /// Every fully connected layer of the network. Those of the times and of the modulation have a row for each image, all others
 /// one for each token.
-fn layers(model: &Dit, work: &Work) -> Vec<Product> {
+fn layers(kind: Kind, model: &Dit, work: &Work) -> Vec<Product> {
     let weights =
         model.parameters().filter(|(name, weight)| weight.dim() == 2 && !name.contains("y_embedder"));
     weights
@@ -111,7 +123,7 @@ fn layers(model: &Dit, work: &Work) -> Vec<Product> {
             let [to, from] = weight.size()[..] else { unreachable!("it has two dimensions") };
             let goes_back = !name.contains("x_embedder") && !name.contains("t_embedder.mlp.0");
             let [input, weight, gradient] =
-                [[rows, from], [to, from], [rows, to]].map(|shape| noise(work, &shape));
+                [[rows, from], [to, from], [rows, to]].map(|shape| noise(kind, &shape));
             Product { input, weight, gradient, goes_back }
         })
         .collect()
@@ -173,13 +185,17 @@ const CONVOLUTIONS: [(i64, i64, i64, i64, i64); 20] = [
     (512, 512, 3, 1, 32),
 ];
 
-/// They alone.
+/// They alone, in whichever kind is fastest on this machine.
 pub(crate) fn convolutions(work: &Work) -> Vec<Duration> {
+    fastest(kinds(work).iter().map(|kind| convolutions_in(*kind, work)))
+}
+
+fn convolutions_in(kind: Kind, work: &Work) -> Vec<Duration> {
     let layers = CONVOLUTIONS.map(|(from, to, kernel, stride, smaller)| {
         let side = work.side / smaller;
-        let input = channels_last(&noise(work, &[work.batch, from, side, side]));
-        let gradient = channels_last(&noise(work, &[work.batch, to, side / stride, side / stride]));
-        (input, channels_last(&noise(work, &[to, from, kernel, kernel])), gradient, stride)
+        let input = channels_last(&noise(kind, &[work.batch, from, side, side]));
+        let gradient = channels_last(&noise(kind, &[work.batch, to, side / stride, side / stride]));
+        (input, channels_last(&noise(kind, &[to, from, kernel, kernel])), gradient, stride)
     });
     let times = timed(work, || {
         for (number, (input, weight, gradient, stride)) in layers.iter().enumerate() {

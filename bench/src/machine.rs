@@ -22,14 +22,19 @@ pub(crate) fn describe() -> String {
     format!("{gpu}{model}{generation}, {threads} threads, {} GiB{bf16}", kib.div_ceil(1024 * 1024))
 }
 
-/// The precisions that training is measured in, the fastest last: those that the device has instructions for.
+/// The precisions that training is measured in: those that the device has instructions for. Without them, PyTorch takes
+/// many times as long.
 pub(crate) fn precisions() -> &'static [&'static str] {
-    if torch::has_bf16(torch::device()) { &["fp32", "bf16"] } else { &["fp32"] }
+    if torch::device().is_cuda() || is_x86_feature_detected!("avx512bf16") {
+        &["fp32", "bf16"]
+    } else {
+        &["fp32"]
+    }
 }
 
 /// The one that a user in a hurry trains in.
 pub(crate) fn fastest_precision() -> &'static str {
-    precisions().last().copied().unwrap_or("fp32")
+    if torch::is_faster_in_bf16(torch::device()) { "bf16" } else { "fp32" }
 }
 
 /// What the driver calls the first GPU, where there is one.

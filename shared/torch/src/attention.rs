@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::{Product, native};
+use crate::{Product, native, processor::kind_for_products};
 
 /// Up to this many tokens, attention is written out on the CPU.
 const SHORT: i64 = 256;
@@ -10,9 +10,13 @@ const SHORT: i64 = 256;
 /// Scaled-dot-product attention (Vaswani et al., arXiv 1706.03762) of every token to every other: queries, keys and values side
 /// by side in (N, T, 3 W), each of so many heads side by side, to (N, T, W).
 pub fn self_attention(joined: &Product, heads: i64) -> Tensor {
-    let (_, tokens, _) = joined.values.size3().expect("tokens have three dimensions");
+    let values = &joined.values;
+    let (_, tokens, _) = values.size3().expect("tokens have three dimensions");
     match &joined.bias {
-        Some(bias) if tokens <= SHORT => native::attention(&joined.values, bias, heads),
+        Some(bias) if tokens <= SHORT => {
+            let wide = values.to_kind(kind_for_products(values));
+            native::attention(&wide, bias, heads).to_kind(values.kind())
+        }
         _ => fused(&joined.sum(), heads),
     }
 }

@@ -5,7 +5,7 @@ use tch::{
     nn::{Init, Path},
 };
 
-use crate::native;
+use crate::{native, processor::kind_for_products};
 
 /// The arithmetic of activations. Parameters are fp32 either way and are cast where they are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +44,10 @@ impl Conv2d {
 
     /// (N, C, H, W) to (N, C', H / stride, W / stride).
     pub fn forward(&self, input: &Tensor) -> Tensor {
-        let weight = self.weight.to_kind(input.kind());
-        input.conv2d(&weight, None::<Tensor>, [self.stride], [self.padding], [1], 1)
+        let kind = kind_for_products(input);
+        let weight = self.weight.to_kind(kind);
+        let wide = input.to_kind(kind);
+        wide.conv2d(&weight, None::<Tensor>, [self.stride], [self.padding], [1], 1).to_kind(input.kind())
     }
 }
 

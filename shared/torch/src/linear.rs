@@ -1,11 +1,11 @@
 //! Fully connected layers, and what they come to before their bias is added.
 
-use std::sync::LazyLock;
-
 use tch::{
     Device, Kind, Tensor,
     nn::{Init, Path},
 };
+
+use crate::processor::{is_wider_than_mkl_uses, kind_for_products};
 
 /// A fully connected layer.
 #[derive(Debug)]
@@ -49,12 +49,15 @@ impl Linear {
     }
 
     fn multiply(&self, input: &Tensor, bias: Option<&Tensor>) -> Tensor {
-        let kind = input.kind();
+        let kind = kind_for_products(input);
         let (weight, bias) = (self.weight.to_kind(kind), bias.map(|bias| bias.to_kind(kind)));
-        if kind == Kind::Float && input.device() == Device::Cpu && is_wider_than_mkl_uses() {
-            return as_convolution(input, &weight, bias.as_ref());
-        }
-        input.linear(&weight, bias.as_ref())
+        let wide = input.to_kind(kind);
+        let output = if kind == Kind::Float && input.device() == Device::Cpu && is_wider_than_mkl_uses() {
+            as_convolution(&wide, &weight, bias.as_ref())
+        } else {
+            wide.linear(&weight, bias.as_ref())
+        };
+        output.to_kind(input.kind())
     }
 }
 
@@ -79,16 +82,6 @@ fn as_convolution(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Ten
     let output = pixels.conv2d(&weight, bias, [1], [0], [1], 1); // (1, output, rows, 1)
     shape.push(weight.size()[0]);
     output.permute([0, 2, 3, 1]).reshape(shape)
-}
-
-/// Whether this processor is wider than MKL uses: it has AVX-512 and is not Intel's.
-fn is_wider_than_mkl_uses() -> bool {
-    static IS_WIDER: LazyLock<bool> = LazyLock::new(|| {
-        let is_intel =
-            || std::fs::read_to_string("/proc/cpuinfo").is_ok_and(|text| text.contains("GenuineIntel"));
-        is_x86_feature_detected!("avx512f") && !is_intel()
-    });
-    *IS_WIDER
 }
 
 #[cfg(test)]

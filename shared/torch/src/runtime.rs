@@ -2,7 +2,7 @@
 
 use tch::{Cuda, Device};
 
-use crate::native;
+use crate::{native, processor};
 
 /// Prepares libtorch. To be called first thing in `main`: whether there is a GPU is found out once, and for good.
 ///
@@ -25,9 +25,9 @@ pub fn device() -> Device {
     if Cuda::is_available() { Device::Cuda(0) } else { Device::Cpu }
 }
 
-/// Whether a device has instructions for bf16. A CPU that has none takes many times as long as in fp32.
-pub fn has_bf16(device: Device) -> bool {
-    device.is_cuda() || is_x86_feature_detected!("avx512bf16")
+/// Whether a device is faster in bf16 than in fp32. Where it is not, products and convolutions of bf16 are computed in fp32.
+pub fn is_faster_in_bf16(device: Device) -> bool {
+    device.is_cuda() || processor::is_faster_in_bf16()
 }
 
 /// How many threads to compute with: what `OMP_NUM_THREADS` says, as everywhere in libtorch; else one a core.

@@ -21,10 +21,10 @@ pub use memory::{Demand, DeviceMemory, Memory, Work};
 pub use pace::Pace;
 pub use recorded::RecordedSteps;
 
-/// What a run is told that asks for arithmetic which its device has no instructions for.
+/// What a run is told that asks for arithmetic which its device is not faster in.
 pub fn slow_precision(param: contract::params::Precision, device: tch::Device) -> Option<&'static str> {
-    (param == contract::params::Precision::Bf16 && !torch::has_bf16(device)).then_some(
-        "this processor has no instructions for bf16 and takes many times as long as with precision = \"fp32\"",
+    (param == contract::params::Precision::Bf16 && !torch::is_faster_in_bf16(device)).then_some(
+        "this processor is no faster in bf16; with precision = \"fp32\" the run takes no longer and is more exact",
     )
 }
 
